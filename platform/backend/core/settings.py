@@ -1,0 +1,64 @@
+"""Settings, read once from the environment. README.md lists them for operators."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AliasChoices, Field, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+VERSION = "0.1.0"
+
+
+class Settings(BaseSettings):
+    """Every knob of the platform. Names are the environment variables in lower case."""
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    log_level: str = "info"
+    data_dir: Path = Path("data")
+    """Where the embedded database keeps its files; unused when DATABASE_URL is set."""
+
+    database_url: str | None = None
+    """Any usual spelling, also that of a transaction pooler. None: the embedded database."""
+    database_direct_url: str | None = None
+    """The same database without the pooler, for migrations. None: database_url."""
+    db_pool_size: int = Field(10, ge=1)
+    """Connections for writes and entity reads, per process."""
+    page_pool_size: int = Field(4, ge=1)
+    """Connections for feed pages, per process. A page holds one for about a millisecond."""
+    page_queue_size: int = Field(512, ge=0)
+    """Page requests that may wait for a connection; the next one gets 503 at once."""
+    page_queue_seconds: float = Field(2.0, gt=0)
+    """How long a page request may wait for a connection before it gets 503."""
+
+    cors_origins: Annotated[list[str], NoDecode] = ["http://localhost:3000"]
+    """Origins of browsers that may call the API, comma-separated."""
+
+    testing: bool | None = None
+    """Switches the rate limits per IP address off. Unset: they are on, unless the server runs on
+    its embedded database, which is how one tries the platform out."""
+    test_mode: bool = Field(
+        False, validation_alias=AliasChoices("DSF_TEST_MODE_ENABLED", "test_mode")
+    )
+    """Opens the test-approve endpoints."""
+    dedup_window_override_seconds: int | None = Field(None, ge=0)
+    """Overrides every window in which a repeated write is refused; 0 switches them off."""
+
+    def on_database(self, url: str, *, embedded: bool = False) -> "Settings":
+        """These settings with the database decided."""
+        testing = embedded if self.testing is None else self.testing
+        return self.model_copy(update={"database_url": url, "testing": testing})
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return (
+            [v.strip() for v in value.split(",") if v.strip()] if isinstance(value, str) else value
+        )
+
+    @field_validator("log_level")
+    @classmethod
+    def _lower(cls, value: str) -> str:
+        return value.lower()
