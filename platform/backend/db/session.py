@@ -1,0 +1,124 @@
+"""The connections of one server process.
+
+Two pools, because two kinds of work have different needs:
+
+- `session()`: SQLAlchemy sessions for writes and entity reads. One transaction per request, which
+  the handler commits.
+- `pages`: plain psycopg connections in autocommit for pages of the feed. A page is one statement,
+  so a transaction around it would only add round trips (BEGIN, ROLLBACK).
+
+Neither prepares statements by name: behind a transaction pooler the next statement may run on
+another server connection, which has never heard of the name. psycopg then sends parse, bind and
+execute together, so it costs no extra round trip.
+"""
+
+import asyncio
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg.adapt import Buffer, Loader
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+
+from core.errors import Unavailable
+from core.settings import Settings
+from db.urls import libpq_url, sqlalchemy_url
+
+ANSWER_SECONDS = 5.0
+"""A page takes a millisecond. A database that has not answered after this long will not."""
+
+PageConnection = psycopg.AsyncConnection[tuple[Any, ...]]
+Rows = list[tuple[Any, ...]]
+
+
+class RawJson(Loader):
+    """Hands jsonb on as the bytes that PostgreSQL sent: a page never decodes an item."""
+
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)
+
+
+class Database:
+    """Open connections to one database; `open()` returns when the pools are warm."""
+
+    def __init__(self, settings: Settings) -> None:
+        if settings.database_url is None:
+            raise ValueError("Database needs a database_url; cli.py starts the embedded one")
+        self.engine = create_async_engine(
+            sqlalchemy_url(settings.database_url),
+            pool_size=settings.db_pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            connect_args={"prepare_threshold": None, "connect_timeout": 10},
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            json_deserializer=orjson.loads,
+        )
+        self.session = async_sessionmaker(self.engine, expire_on_commit=False)
+        self.autocommit = async_sessionmaker(
+            self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
+        )
+        self.pages: AsyncConnectionPool[PageConnection] = AsyncConnectionPool(
+            libpq_url(settings.database_url),
+            kwargs={"autocommit": True, "prepare_threshold": None, "connect_timeout": 10},
+            configure=_configure_page_connection,
+            min_size=settings.page_pool_size,
+            max_size=settings.page_pool_size,
+            max_waiting=settings.page_queue_size,
+            timeout=settings.page_queue_seconds,
+            # Pauses between attempts double. When nobody can be waiting any more, the pool gives up,
+            # and the next reader makes it try anew: a database that is back is found at once.
+            reconnect_timeout=settings.page_queue_seconds,
+            open=False,
+        )
+
+    async def open(self) -> None:
+        """Connects both pools, so that the first request pays no connection set-up."""
+        async with self.session() as db:
+            await db.execute(text("SELECT 1"))
+        await self.pages.open(wait=True, timeout=30)
+
+    async def read(self, statement: str, params: dict[str, Any]) -> Rows:
+        """Runs one select of a page: one round trip, jsonb as bytes.
+
+        Raises Unavailable when too many wait for a connection, or no answer comes in time, and
+        psycopg.Error when the database refuses.
+        """
+        reading = asyncio.create_task(self._read(statement, params))
+        try:
+            await asyncio.wait((reading,), timeout=ANSWER_SECONDS)
+            if not reading.done():
+                raise Unavailable("The database does not answer")
+            return reading.result()
+        except (PoolTimeout, TooManyRequests) as error:
+            raise Unavailable("The database cannot serve so many readers") from error
+        finally:
+            # psycopg cancels the query at the server, and closes the connection if that fails. It
+            # takes its time when nothing passes; the reader need not wait for it.
+            reading.cancel()
+
+    async def _read(self, statement: str, params: dict[str, Any]) -> Rows:
+        async with self.pages.connection() as connection:
+            try:
+                return await _select(connection, statement, params)
+            except psycopg.OperationalError:
+                if not connection.broken:
+                    raise
+        # It broke while it was idle (the database restarted), as all of its age may have.
+        await self.pages.drain()
+        async with self.pages.connection() as connection:
+            return await _select(connection, statement, params)
+
+    async def close(self) -> None:
+        await self.pages.close()
+        await self.engine.dispose()
+
+
+async def _configure_page_connection(connection: PageConnection) -> None:
+    connection.adapters.register_loader("jsonb", RawJson)
+
+
+async def _select(connection: PageConnection, statement: str, params: dict[str, Any]) -> Rows:
+    cursor = await connection.execute(statement, params)
+    return await cursor.fetchall()
