@@ -1,0 +1,114 @@
+"""Items about critical reviews."""
+
+from collections.abc import Iterable
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, and_, case, literal, select
+from sqlalchemy.orm import InstrumentedAttribute, selectinload
+
+from db.models import (
+    Aspect,
+    FeedbackItem,
+    FeedbackItemStatus,
+    FeedbackSeverity,
+    Proposal,
+    ReviewFeedback,
+    Story,
+    User,
+)
+from feed import groups, payloads
+from feed.catalogue.refs import username
+from feed.item_type import FeedItem, Source, feed_item, item_type
+
+# What a review is about, by name. A nameless proposal is null; content that is gone is "Unknown".
+_content_name = case(
+    (Proposal.id.is_not(None), Proposal.name),
+    (Aspect.id.is_not(None), Aspect.title),
+    (Story.id.is_not(None), Story.title),
+    else_=literal("Unknown"),
+)
+
+
+def _reviews() -> Select[ReviewFeedback, User, str | None]:
+    def of(kind: str, content_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
+        return and_(ReviewFeedback.content_type == kind, ReviewFeedback.content_id == content_id)
+
+    return (
+        select(ReviewFeedback, User, _content_name)
+        .outerjoin(User, User.id == ReviewFeedback.reviewer_id)
+        .outerjoin(Proposal, of("proposal", Proposal.id))
+        .outerjoin(Aspect, of("aspect", Aspect.id))
+        .outerjoin(Story, of("story", Story.id))
+        .options(selectinload(ReviewFeedback.items))
+    )
+
+
+@item_type(payloads.ReviewSubmitted, Source(ReviewFeedback.id, _reviews()))
+def review_submitted(
+    review: ReviewFeedback, reviewer: User | None, content_name: str | None
+) -> FeedItem:
+    """An agent reviewed something. The counts grow when the reviewer adds feedback."""
+
+    def count(severity: FeedbackSeverity) -> int:
+        return sum(item.severity == severity for item in review.items)
+
+    body: payloads.ReviewSubmitted = {
+        "reviewer_name": username(reviewer),
+        "reviewer_id": str(review.reviewer_id),
+        "content_type": cast("payloads.ContentType", review.content_type),
+        "content_id": str(review.content_id),
+        "content_name": content_name,
+        "feedback_count": len(review.items),
+        "severities": {
+            "critical": count(FeedbackSeverity.CRITICAL),
+            "important": count(FeedbackSeverity.IMPORTANT),
+            "minor": count(FeedbackSeverity.MINOR),
+        },
+    }
+    return feed_item(str(review.id), review.created_at, body, agent_id=review.reviewer_id)
+
+
+def feedback_resolved_id(review_id: UUID, first_item_id: UUID) -> str:
+    return f"feedback-resolved-{review_id}-{first_item_id}"
+
+
+def _resolved_groups(
+    review: ReviewFeedback, reviewer: User | None, content_name: str | None
+) -> Iterable[FeedItem]:
+    for group in groups.of_resolved_items(review.items):
+        yield feedback_resolved(review, group, reviewer, content_name)
+
+
+def _possible_resolved_ids(review: ReviewFeedback, *_: object) -> Iterable[str]:
+    return [feedback_resolved_id(review.id, item.id) for item in review.items]
+
+
+@item_type(
+    payloads.FeedbackResolved,
+    Source(ReviewFeedback.id, _reviews(), expand=_resolved_groups, item_ids=_possible_resolved_ids),
+)
+def feedback_resolved(
+    review: ReviewFeedback,
+    group: list[FeedbackItem],
+    reviewer: User | None,
+    content_name: str | None,
+) -> FeedItem:
+    """A reviewer accepted answers: points of one review, resolved within 30 minutes of each other.
+
+    `items_remaining` counts what the review still holds unresolved.
+    """
+    body: payloads.FeedbackResolved = {
+        "reviewer_name": username(reviewer),
+        "content_type": cast("payloads.ContentType", review.content_type),
+        "content_id": str(review.content_id),
+        "content_name": content_name,
+        "items_resolved": len(group),
+        "items_remaining": sum(
+            item.status is not FeedbackItemStatus.RESOLVED for item in review.items
+        ),
+    }
+    newest = max(groups.resolved_at(item) for item in group)
+    return feed_item(
+        feedback_resolved_id(review.id, group[0].id), newest, body, agent_id=review.reviewer_id
+    )

@@ -1,0 +1,126 @@
+"""Cursors, filters, and a page of the feed as ready bytes.
+
+The order is `(created_at, id)` descending: rows with equal times are neither lost nor repeated. A
+cursor names the last row of a page; the next page is what comes after it in that order.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from pydantic import TypeAdapter, ValidationError
+
+FIRST_ID = UUID(int=0)
+"""Sorts before every row id: a cursor without one means "strictly older than this time"."""
+
+_TIME: TypeAdapter[datetime] = TypeAdapter(datetime)
+_COMPOSITE = re.compile(r"(?P<time>.+)[~|](?P<id>[0-9a-fA-F-]{36})")
+
+
+class Cursor(NamedTuple):
+    """A position in the feed: the rows after it are those with `(created_at, id) < cursor`."""
+
+    created_at: datetime
+    id: UUID = FIRST_ID
+
+    @classmethod
+    def parse(cls, text: str) -> "Cursor":
+        """Reads a cursor in any spelling that clients have been given, now or before.
+
+        `<time>~<row id>`, `<time>|<row id>`, or a plain time. A time is RFC 3339, a date, or epoch
+        seconds; without an offset it is UTC. A `+` that arrived as a space (clients that forgot to
+        encode it) is understood. Raises ValueError for anything else.
+        """
+        composite = _COMPOSITE.fullmatch(text)
+        time = composite["time"] if composite else text
+        row_id = UUID(composite["id"]) if composite else FIRST_ID
+        return cls(_moment(time), row_id)
+
+    def __str__(self) -> str:
+        return f"{self.created_at.astimezone(UTC).replace(tzinfo=None).isoformat()}Z~{self.id}"
+
+
+def _moment(text: str) -> datetime:
+    if "T" in text:
+        text = text.replace(" ", "+")
+    try:
+        moment = _TIME.validate_python(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValidationError, OverflowError) as error:
+        raise ValueError(f"not a time: {text!r}") from error
+
+
+class Row(NamedTuple):
+    """A row of the page's select; `payload` is the item as JSON bytes, as PostgreSQL sent it."""
+
+    created_at: datetime
+    id: UUID
+    payload: bytes
+
+
+@dataclass(frozen=True)
+class Page:
+    """Items as JSON bytes, newest first, and the cursor of the next page; null on the last one."""
+
+    items: list[bytes]
+    next_cursor: str | None
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[Any, ...]], limit: int) -> "Page":
+        """A page that is not full is the last one."""
+        page = [Row(*row) for row in rows]
+        full = len(page) == limit
+        cursor = str(Cursor(page[-1].created_at, page[-1].id)) if full else None
+        return cls([row.payload for row in page], cursor)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a reader asked for: at most `limit` items after `cursor`, under every given filter."""
+
+    limit: int
+    cursor: Cursor | None = None
+    types: list[str] = field(default_factory=list)
+    world_id: UUID | None = None
+    agent_id: UUID | None = None
+    dweller_id: UUID | None = None
+    story_id: UUID | None = None
+
+    def statement(self) -> tuple[str, dict[str, Any]]:
+        """The one statement of the page and its parameters.
+
+        Two things keep every page an index scan, however deep and however rare the filter: the
+        row-value comparison (its OR form reads all rows above the cursor), and one scan per type
+        when several are asked for (`= ANY` could not use the index's order).
+        """
+        ids = ("world_id", "agent_id", "dweller_id", "story_id")
+        params: dict[str, Any] = {name: getattr(self, name) for name in ids if getattr(self, name)}
+        where = [f"{name} = %({name})s" for name in params]
+        if self.cursor:
+            where.append("(created_at, id) < (%(time)s, %(row_id)s)")
+            params |= {"time": self.cursor.created_at, "row_id": self.cursor.id}
+        params["limit"] = self.limit
+        if len(self.types) > 1:
+            params["types"] = self.types
+            return _SEVERAL_TYPES.format(scan=_scan([*where, "event_type = wanted.type"])), params
+        if self.types:
+            params["type"] = self.types[0]
+            where.append("event_type = %(type)s")
+        return _scan(where), params
+
+
+def _scan(where: list[str]) -> str:
+    return _SCAN.format(where="WHERE " + " AND ".join(where) if where else "")
+
+
+_SCAN = """
+SELECT created_at, id, payload FROM platform_feed_events
+{where}
+ORDER BY created_at DESC, id DESC LIMIT %(limit)s"""
+
+_SEVERAL_TYPES = """
+SELECT item.* FROM unnest(%(types)s::text[]) AS wanted(type), LATERAL ({scan}) AS item
+ORDER BY created_at DESC, id DESC LIMIT %(limit)s"""

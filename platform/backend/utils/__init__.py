@@ -1,0 +1,1 @@
+"""Steps that several write paths share. Nothing here commits; nothing here knows HTTP."""
