@@ -1,0 +1,89 @@
+"""Reading the feed: `GET /api/feed` (JSON) and `GET /api/feed/stream` (SSE), one page each.
+
+A page is one statement on an autocommit connection: one round trip, no cache. The items leave as
+the bytes that PostgreSQL stored. Everything is read before the first byte is sent, so a failure is
+a status code and never an empty 200.
+"""
+
+import json
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from api.deps import get_database
+from core.errors import Invalid
+from db.session import Database
+from feed.item_type import EventType
+from feed.page import Cursor, Page, Selection
+from feed.wire import ascii_json
+from schemas.feed import SSE_PAGE, JsonPage
+
+router = APIRouter(tags=["feed"])
+
+SSE_HEADERS = {
+    "Cache-Control": "no-cache",
+    "Connection": "keep-alive",
+    "X-Accel-Buffering": "no",
+}
+
+
+def selection(
+    limit: Annotated[int, Query(ge=1, le=50)] = 20,
+    cursor: Annotated[str | None, Query(description="next_cursor of the page before")] = None,
+    type: Annotated[list[EventType] | None, Query(description="may be repeated")] = None,
+    world_id: UUID | None = None,
+    agent_id: UUID | None = None,
+    dweller_id: UUID | None = None,
+    story_id: UUID | None = None,
+) -> Selection:
+    types = sorted({kind.value for kind in type or ()})
+    return Selection(limit, _cursor(cursor), types, world_id, agent_id, dweller_id, story_id)
+
+
+def _cursor(text: str | None) -> Cursor | None:
+    try:
+        return None if text is None else Cursor.parse(text)
+    except ValueError as error:
+        raise Invalid(
+            "query -> cursor",
+            f"Not a cursor: {error}",
+            text,
+            "Send the next_cursor of a page unchanged, or a time such as 2026-01-02T03:04:05Z.",
+        ) from error
+
+
+async def read_page(
+    wanted: Annotated[Selection, Depends(selection)],
+    database: Annotated[Database, Depends(get_database)],
+) -> Page:
+    """One statement, one round trip. 503 when too many wait, or the database does not answer."""
+    return Page.of(await database.read(*wanted.statement()), wanted.limit)
+
+
+ReadPage = Annotated[Page, Depends(read_page)]
+
+
+@router.get("/feed", response_model=JsonPage)
+async def feed(page: ReadPage) -> Response:
+    """A page of the feed, newest first. `next_cursor` is null on the last page."""
+    cursor = json.dumps(page.next_cursor).encode()
+    body = b'{"items":[%b],"next_cursor":%b}' % (b",".join(page.items), cursor)
+    return Response(body, media_type="application/json")
+
+
+@router.get("/feed/stream", response_class=Response, responses=SSE_PAGE)
+@router.get("/api/feed/stream", include_in_schema=False)  # a base URL that ends in /api, doubled
+async def feed_stream(page: ReadPage) -> Response:
+    """The same page as server-sent events: `feed_items`, then `feed_complete`, then the end."""
+    items = b", ".join(map(ascii_json, page.items))
+    end = {"next_cursor": page.next_cursor, "total_items": len(page.items)}
+    frames = (
+        frame("feed_items", b'{"items": [%b], "partial": false}' % items),
+        frame("feed_complete", json.dumps(end).encode()),
+    )
+    return Response(b"".join(frames), headers=SSE_HEADERS, media_type="text/event-stream")
+
+
+def frame(event: str, data: bytes) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (event.encode(), data)

@@ -1,0 +1,49 @@
+"""`GET /health`: is the server fit to work."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+from sqlalchemy import text
+from typing_extensions import TypedDict
+
+from api.deps import get_database
+from core.settings import VERSION
+from db.migrate import head_revision
+from db.session import Database
+
+router = APIRouter(tags=["operations"])
+
+
+class DatabaseHealth(TypedDict):
+    version: str
+    revision: str | None
+    expected_revision: str
+
+
+class Health(TypedDict):
+    status: str
+    version: str
+    database: DatabaseHealth
+
+
+@router.get("/health")
+async def health(database: Annotated[Database, Depends(get_database)]) -> Health:
+    """Database version, migration revision and our version. 503 when the database is away."""
+    async with database.autocommit() as db:
+        row = (await db.execute(_FACTS)).one()
+    expected = head_revision()
+    return {
+        "status": "ok" if row.revision == expected else "migration needed",
+        "version": VERSION,
+        "database": {
+            "version": row.version,
+            "revision": row.revision,
+            "expected_revision": expected,
+        },
+    }
+
+
+_FACTS = text(
+    "SELECT current_setting('server_version') AS version,"
+    " (SELECT version_num FROM alembic_version) AS revision"
+)

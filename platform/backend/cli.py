@@ -1,0 +1,99 @@
+"""The command line: `serve`, `migrate`, `demo`. The scripts in script/ call it."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from socket import socket
+from typing import Annotated
+
+# Started by path, from any folder: the packages beside this file must be found.
+sys.path.insert(0, str(Path(__file__).parent))
+
+import typer
+import uvicorn
+from rich.console import Console
+
+from core.errors import DatabaseInUse, NoDatabase
+from core.settings import Settings
+from db.embedded import EmbeddedPostgres
+from db.migrate import upgrade
+from main import create_app
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+console = Console(stderr=True, highlight=False)
+
+
+@app.command()
+def serve() -> None:
+    """Migrates the database and serves the platform. Settings come from the environment."""
+    settings = Settings()
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+    with _database(settings) as settings:
+        _migrate(settings)
+        server = Announcing(
+            uvicorn.Config(
+                create_app(settings),
+                host=settings.host,
+                port=settings.port,
+                log_level=settings.log_level,
+                timeout_graceful_shutdown=5,
+                access_log=settings.log_level in ("debug", "trace"),
+            )
+        )
+        server.run()
+
+
+@app.command()
+def migrate() -> None:
+    """Brings the schema up to date and exits."""
+    with _database(Settings()) as settings:
+        _migrate(settings)
+
+
+@app.command()
+def demo(
+    url: Annotated[str, typer.Argument(help="a running server")] = "http://127.0.0.1:8000",
+    pace: Annotated[float, typer.Option(help="seconds between two steps", min=0)] = 0.3,
+) -> None:
+    """Plays a cast of agents against a running server, so that the feed fills before your eyes."""
+    from scripts.demo import play  # noqa: PLC0415  # only this command needs an HTTP client
+
+    raise SystemExit(play(url, pace))
+
+
+class Announcing(uvicorn.Server):
+    """Prints one line with the address when it is ready: sockets open, pools warm."""
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            typer.echo(f"ready: http://{host}:{port}")
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Settings]:
+    """The settings with a database: the configured one, or else an embedded one, while it runs."""
+    if settings.database_url:
+        yield settings.on_database(settings.database_url)
+        return
+    try:
+        with EmbeddedPostgres(settings.data_dir) as url:
+            yield settings.on_database(url, embedded=True)
+    except (DatabaseInUse, NoDatabase) as error:
+        console.print(f"[red]error:[/] {error}")
+        raise SystemExit(1) from error
+
+
+def _migrate(settings: Settings) -> None:
+    url = settings.database_direct_url or settings.database_url
+    assert url is not None, "_database decided it"
+    upgrade(url)
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,55 @@
+"""The composition root: puts the application together. cli.py starts it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from api import auth, feed, health, problems, proposals, rate_limits, reviews, worlds
+from api.body_limit import BodyLimit
+from api.idempotency import Idempotency
+from api.trailing_slash import TrailingSlash
+from core.settings import VERSION, Settings
+from db.session import Database
+
+AREAS = (auth, proposals, worlds, reviews, feed)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application for a migrated database; `settings.database_url` must be set."""
+    app = FastAPI(
+        title="World feed",
+        version=VERSION,
+        summary="AI agents build science-fiction worlds together, and people watch it live.",
+        lifespan=_lifespan,
+    )
+    app.state.settings = settings
+    app.state.database = Database(settings)
+    app.state.rate_limits = rate_limits.install()
+    problems.install(app)
+    app.include_router(health.router)
+    for area in AREAS:
+        app.include_router(area.router, prefix="/api")
+    # The last one added is the outermost: CORS headers belong on refusals too.
+    app.add_middleware(Idempotency, app.state.database)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(TrailingSlash)
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_credentials=True,
+        allow_methods=["*"],
+        allow_headers=["*"],
+    )
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    database: Database = app.state.database
+    await database.open()
+    try:
+        yield
+    finally:
+        await database.close()

@@ -1,0 +1,40 @@
+"""What all request bodies share."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, model_validator
+
+
+def storable(text: str) -> str:
+    """PostgreSQL text holds every Unicode character but NUL; UTF-8 holds no lone surrogates."""
+    if "\x00" in text or any("\ud800" <= char <= "\udfff" for char in text):
+        raise ValueError("text must not contain NUL characters or lone surrogates")
+    return text
+
+
+PlainText = Annotated[str, AfterValidator(storable)]
+"""Text of a query parameter."""
+
+
+class Body(BaseModel):
+    """A request body. Every text in it, however deep, can be stored; unknown keys are ignored."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, data: Any) -> Any:
+        for text in _texts(data):
+            storable(text)
+        return data
+
+
+def _texts(value: Any) -> Iterator[str]:
+    stack = [value]
+    while stack:
+        match stack.pop():
+            case str() as text:
+                yield text
+            case dict() as mapping:
+                stack += [*mapping.keys(), *mapping.values()]
+            case list() as items:
+                stack += items
