@@ -1,0 +1,35 @@
+"""What tests need from the machine that they run on."""
+
+import os
+import socket
+from typing import NoReturn
+
+import pytest
+
+from core.settings import Settings
+
+
+def free_port() -> int:
+    """A loopback port on which nobody listens at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def missing(reason: str) -> NoReturn:
+    """Skips the test; in CI it fails instead, or nobody would notice that it never runs."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def forget_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Removes from the environment what Settings and libpq would read there.
+
+    A developer's DATABASE_URL must neither be written to by tests nor decide how they end.
+    """
+    ours = {*Settings.model_fields, "dsf_test_mode_enabled"}
+    for name in list(os.environ):
+        if name.lower() in ours or name.startswith("PG"):
+            monkeypatch.delenv(name)
