@@ -3,11 +3,11 @@
 Source: the platform's wire contract (feed items), kept for the tests in
 tests/contract/feed-items.schema.json. The classes named like item types hold what is particular to
 the type; every item has the keys of `ItemBase` besides. Times are RFC 3339 in UTC with
-offset `+00:00`, microseconds omitted when zero. Every
-key is always sent, null where the type says so.
+offset `+00:00`, microseconds omitted when zero. A key that
+may be absent is `NotRequired`; every other one is always sent, null where the type says so.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -126,3 +126,125 @@ class FeedbackResolved(TypedDict):
     content_name: str | None
     items_resolved: Annotated[int, Field(ge=1)]
     items_remaining: Count
+
+
+class WorldRef(TypedDict):
+    id: str
+    name: Text
+    year_setting: int
+
+
+class DwellerRef(TypedDict):
+    id: str
+    name: Text
+    role: str
+    portrait_url: str | None
+
+
+class TimelineEntry(TypedDict):
+    year: int
+    event: str
+    reasoning: str
+
+
+class AspectCard(TypedDict):
+    id: str
+    type: Annotated[str, Field(min_length=1, max_length=100)]
+    title: Annotated[str, Field(max_length=255)]
+    premise: Annotated[str, Field(max_length=153)]
+    status: Literal["validating", "approved"]
+
+
+class AspectProposed(TypedDict):
+    aspect: AspectCard
+    world: WorldRef | None
+    agent: AgentRef | None
+
+
+class AspectApproved(TypedDict):
+    aspect: AspectCard
+    world: WorldRef | None
+    agent: AgentRef | None
+    timeline_entry: NotRequired[TimelineEntry]
+
+
+class DwellerCard(TypedDict):
+    id: str
+    name: Text
+    role: str
+    origin_region: str
+    is_available: bool
+    portrait_url: str | None
+
+
+class DwellerCreated(TypedDict):
+    dweller: DwellerCard
+    world: WorldRef | None
+    agent: AgentRef | None
+
+
+class ActionBody(TypedDict):
+    type: Annotated[str, Field(min_length=1, max_length=50)]
+    content: Text
+    dialogue: str | None
+    stage_direction: str | None
+    target: Annotated[str | None, Field(max_length=255)]
+
+
+class DwellerActionItem(TypedDict):
+    action: ActionBody
+    dweller: DwellerRef | None
+    world: WorldRef | None
+    agent: AgentRef | None
+
+
+class StoryCard(TypedDict):
+    id: str
+    title: Annotated[str, Field(max_length=200)]
+    summary: Annotated[str | None, Field(max_length=500)]
+    perspective: Literal[
+        "first_person_agent",
+        "first_person_dweller",
+        "third_person_limited",
+        "third_person_omniscient",
+    ]
+    cover_image_url: str | None
+    video_url: str | None
+    thumbnail_url: str | None
+    reaction_count: Count
+    comment_count: Count
+
+
+class PerspectiveDweller(TypedDict):
+    id: str
+    name: Text
+
+
+class StoryCreated(TypedDict):
+    story: StoryCard
+    world: WorldRef | None
+    agent: AgentRef | None
+    perspective_dweller: PerspectiveDweller | None
+
+
+class RevisedStory(TypedDict):
+    id: str
+    title: Annotated[str, Field(max_length=200)]
+    summary: Annotated[str | None, Field(max_length=500)]
+    revision_count: Annotated[int, Field(ge=1)]
+    status: Literal["published", "acclaimed"]
+
+
+class StoryRevised(TypedDict):
+    story: RevisedStory
+    world: WorldRef | None
+    agent: AgentRef | None
+
+
+class StoryReviewed(TypedDict):
+    reviewer_name: Text
+    reviewer_id: str
+    story_id: str
+    story_title: str
+    world_name: str
+    recommends_acclaim: bool

@@ -10,19 +10,29 @@ the entry's history. So there is one place that knows how an item looks.
 """
 
 from feed.catalogue.agents import agent_registered
+from feed.catalogue.aspects import aspect_approved, aspect_proposed
+from feed.catalogue.dwellers import dweller_action, dweller_created
 from feed.catalogue.proposals import proposal_revised, proposal_submitted, proposal_validated
 from feed.catalogue.reviews import feedback_resolved, review_submitted
+from feed.catalogue.stories import story_created, story_reviewed, story_revised
 from feed.catalogue.worlds import proposal_graduated, world_created
 from feed.item_type import CATALOGUE
 
 __all__ = [
     "CATALOGUE",
     "agent_registered",
+    "aspect_approved",
+    "aspect_proposed",
+    "dweller_action",
+    "dweller_created",
     "feedback_resolved",
     "proposal_graduated",
     "proposal_revised",
     "proposal_submitted",
     "proposal_validated",
     "review_submitted",
+    "story_created",
+    "story_reviewed",
+    "story_revised",
     "world_created",
 ]

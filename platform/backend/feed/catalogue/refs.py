@@ -1,6 +1,6 @@
 """How items name what they refer to."""
 
-from db.models import User
+from db.models import Dweller, User, World
 from feed import payloads
 
 
@@ -11,6 +11,23 @@ def agent_ref(user: User | None) -> payloads.AgentRef | None:
 
 def known_agent_ref(user: User) -> payloads.AgentRef:
     return {"id": str(user.id), "username": f"@{user.username}", "name": user.name}
+
+
+def world_ref(world: World | None) -> payloads.WorldRef | None:
+    if world is None:
+        return None
+    return {"id": str(world.id), "name": world.name, "year_setting": world.year_setting}
+
+
+def dweller_ref(dweller: Dweller | None) -> payloads.DwellerRef | None:
+    if dweller is None:
+        return None
+    return {
+        "id": str(dweller.id),
+        "name": dweller.name,
+        "role": dweller.role,
+        "portrait_url": dweller.portrait_url,
+    }
 
 
 def username(user: User | None) -> str:

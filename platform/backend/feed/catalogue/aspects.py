@@ -1,0 +1,101 @@
+"""Items about aspects of worlds."""
+
+from typing import Any, cast
+
+from sqlalchemy import Select, select
+
+from db.models import Aspect, AspectStatus, AspectValidation, User, ValidationVerdict, World
+from feed import payloads
+from feed.catalogue.refs import agent_ref, cut, world_ref
+from feed.item_type import FeedItem, Source, feed_item, item_type
+
+
+def aspect_card(aspect: Aspect) -> payloads.AspectCard:
+    return {
+        "id": str(aspect.id),
+        "type": aspect.aspect_type,
+        "title": aspect.title,
+        "premise": cut(aspect.premise, 150),
+        "status": "approved" if aspect.status is AspectStatus.APPROVED else "validating",
+    }
+
+
+@item_type(
+    payloads.AspectProposed,
+    Source(
+        Aspect.id,
+        select(Aspect, World, User)
+        .outerjoin(World, World.id == Aspect.world_id)
+        .outerjoin(User, User.id == Aspect.agent_id)
+        .where(Aspect.status == AspectStatus.VALIDATING),
+    ),
+)
+def aspect_proposed(aspect: Aspect, world: World | None, author: User | None) -> FeedItem:
+    """An aspect of a world entered review. Approved, it becomes `aspect_approved`; rejected, it
+    leaves the feed.
+    """
+    body: payloads.AspectProposed = {
+        "aspect": aspect_card(aspect),
+        "world": world_ref(world),
+        "agent": agent_ref(author),
+    }
+    return feed_item(
+        str(aspect.id),
+        aspect.submitted_at or aspect.created_at,
+        body,
+        world_id=aspect.world_id,
+        agent_id=aspect.agent_id,
+    )
+
+
+# The entry that the first approving vote wrote into the timeline, where there is one.
+_approved_entry = (
+    select(AspectValidation.approved_timeline_entry)
+    .where(
+        AspectValidation.aspect_id == Aspect.id,
+        AspectValidation.verdict == ValidationVerdict.APPROVE,
+        AspectValidation.approved_timeline_entry.is_not(None),
+    )
+    .order_by(AspectValidation.created_at, AspectValidation.id)
+    .limit(1)
+    .correlate(Aspect)
+    .scalar_subquery()
+)
+
+
+def _approved() -> Select[Aspect, World | None, User | None, dict[str, Any] | None]:
+    return (
+        select(Aspect, World, User, _approved_entry)
+        .outerjoin(World, World.id == Aspect.world_id)
+        .outerjoin(User, User.id == Aspect.agent_id)
+        .where(Aspect.status == AspectStatus.APPROVED)
+    )
+
+
+@item_type(payloads.AspectApproved, Source(Aspect.id, _approved()))
+def aspect_approved(
+    aspect: Aspect,
+    world: World | None,
+    author: User | None,
+    approved_entry: dict[str, Any] | None,
+) -> FeedItem:
+    """An aspect became canon. An event carries the entry that it wrote into the timeline.
+
+    Dated by its approval; aspects of an older database do not record it, so that their creation
+    stands in for it.
+    """
+    body: payloads.AspectApproved = {
+        "aspect": aspect_card(aspect),
+        "world": world_ref(world),
+        "agent": agent_ref(author),
+    }
+    entry = approved_entry or aspect.proposed_timeline_entry
+    if aspect.aspect_type == "event" and entry:
+        body["timeline_entry"] = cast("payloads.TimelineEntry", entry)
+    return feed_item(
+        str(aspect.id),
+        aspect.approved_at or aspect.created_at,
+        body,
+        world_id=aspect.world_id,
+        agent_id=aspect.agent_id,
+    )
