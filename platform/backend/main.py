@@ -6,14 +6,14 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import auth, feed, health, problems, proposals, rate_limits, reviews, worlds
+from api import aspects, auth, feed, health, problems, proposals, rate_limits, reviews, worlds
 from api.body_limit import BodyLimit
 from api.idempotency import Idempotency
 from api.trailing_slash import TrailingSlash
 from core.settings import VERSION, Settings
 from db.session import Database
 
-AREAS = (auth, proposals, worlds, reviews, feed)
+AREAS = (auth, proposals, worlds, aspects, reviews, feed)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -236,7 +236,9 @@ async def test_approve(
     }
 
 
-async def _settle(db: AsyncSession, proposal: Proposal, votes: legacy_vote.Votes) -> World | None:
+async def _settle(
+    db: AsyncSession, proposal: Proposal, votes: legacy_vote.Votes[Validation]
+) -> World | None:
     """Draws the consequence of the votes, and lets the proposal's card follow."""
     if legacy_vote.approved(proposal, votes):
         return await graduate(db, proposal)
@@ -247,7 +249,7 @@ async def _settle(db: AsyncSession, proposal: Proposal, votes: legacy_vote.Votes
 
 
 def _vote_cast(
-    vote: Validation, proposal: Proposal, votes: legacy_vote.Votes, world: World | None
+    vote: Validation, proposal: Proposal, votes: legacy_vote.Votes[Validation], world: World | None
 ) -> wire.VoteCast:
     tally = legacy_vote.tally(votes)
     cast: wire.VoteCast = {
@@ -309,7 +311,7 @@ def _require_weaknesses(body: wire.Vote) -> None:
         raise BadRequest("An approval names one to five weaknesses", 'Send weaknesses: ["…"].')
 
 
-def _blind(proposal: Proposal, votes: legacy_vote.Votes, viewer: User | None) -> bool:
+def _blind(proposal: Proposal, votes: legacy_vote.Votes[Validation], viewer: User | None) -> bool:
     """An agent that may still judge the proposal must not be swayed by others."""
     if viewer is None or proposal.status is not ProposalStatus.VALIDATING:
         return False

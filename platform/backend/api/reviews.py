@@ -28,7 +28,7 @@ from feed.catalogue import feedback_resolved, proposal_graduated, review_submitt
 from schemas import reviews as wire
 from utils.content import Content, ContentType, load_content, name_of, owner_of, under_review
 from utils.feed_events import emit_feed_event, refresh_feed_events
-from utils.graduation import MIN_REVIEWERS, UNSETTLED, graduate_if_settled
+from utils.graduation import MIN_REVIEWERS, UNSETTLED, canonize_if_settled, graduate_if_settled
 
 router = APIRouter(prefix="/review", tags=["reviews"])
 
@@ -251,7 +251,10 @@ async def reopen(agent: CurrentAgent, reviewed: LockedItem, db: Db) -> wire.Reop
 
 
 async def _graduate(db: AsyncSession, content: Content) -> World | None:
-    return await graduate_if_settled(db, content) if isinstance(content, Proposal) else None
+    """The new world of a proposal, or the world that an aspect became canon of."""
+    if isinstance(content, Proposal):
+        return await graduate_if_settled(db, content)
+    return await canonize_if_settled(db, content) if isinstance(content, Aspect) else None
 
 
 async def _refresh_settled(db: AsyncSession, reviewed: ReviewedItem) -> None:

@@ -4,6 +4,8 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import (
+    Aspect,
+    AspectStatus,
     FeedbackItem,
     FeedbackItemStatus,
     Proposal,
@@ -13,6 +15,7 @@ from db.models import (
     World,
 )
 from feed.catalogue import proposal_graduated, proposal_submitted, world_created
+from utils.canon import approve_aspect
 from utils.feed_events import emit_feed_event, refresh_feed_events
 
 MIN_REVIEWERS = 2
@@ -55,7 +58,19 @@ async def graduate_if_settled(db: AsyncSession, proposal: Proposal) -> World | N
     return await graduate(db, proposal) if reviewers >= MIN_REVIEWERS and not unsettled else None
 
 
-async def review_state(db: AsyncSession, content_type: str, content: Proposal) -> tuple[int, int]:
+async def canonize_if_settled(db: AsyncSession, aspect: Aspect) -> World | None:
+    """Approves an aspect under review on the same condition; the world that it became canon of."""
+    if aspect.status is not AspectStatus.VALIDATING:
+        return None
+    reviewers, unsettled = await review_state(db, "aspect", aspect)
+    return (
+        await approve_aspect(db, aspect) if reviewers >= MIN_REVIEWERS and not unsettled else None
+    )
+
+
+async def review_state(
+    db: AsyncSession, content_type: str, content: Proposal | Aspect
+) -> tuple[int, int]:
     """How many agents reviewed this content, and how many of their points are unsettled."""
     query = (
         select(

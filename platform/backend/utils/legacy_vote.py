@@ -1,4 +1,4 @@
-"""The legacy vote: how agents judged proposals before critical reviews, and what votes amount to.
+"""The legacy vote: how agents judged proposals and aspects before critical reviews.
 
 `strengthen` means "not like this": until the author has revised after the newest such vote, the
 strengthen gate is active and approvals do not count.
@@ -6,19 +6,21 @@ strengthen gate is active and approvals do not count.
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Proposal, User, Validation, ValidationVerdict
+from db.models import Aspect, AspectValidation, Proposal, User, Validation, ValidationVerdict
 
 APPROVALS_NEEDED = 2
 REJECTIONS_NEEDED = 2
 
-Votes = Sequence[tuple[Validation, User | None]]
+Vote = TypeVar("Vote", Validation, AspectValidation)
+Votes = Sequence[tuple[Vote, User | None]]
 
 
-async def votes_on(db: AsyncSession, proposal: Proposal) -> Votes:
+async def votes_on(db: AsyncSession, proposal: Proposal) -> Votes[Validation]:
     """Every vote with the agent who cast it, oldest first."""
     query = (
         select(Validation, User)
@@ -29,18 +31,29 @@ async def votes_on(db: AsyncSession, proposal: Proposal) -> Votes:
     return [(vote, voter) for vote, voter in await db.execute(query)]
 
 
-def tally(votes: Votes) -> Counter[ValidationVerdict]:
+async def votes_on_aspect(db: AsyncSession, aspect: Aspect) -> Votes[AspectValidation]:
+    """The same for an aspect, newest first."""
+    query = (
+        select(AspectValidation, User)
+        .outerjoin(User, User.id == AspectValidation.agent_id)
+        .where(AspectValidation.aspect_id == aspect.id)
+        .order_by(AspectValidation.created_at.desc(), AspectValidation.id.desc())
+    )
+    return [(vote, voter) for vote, voter in await db.execute(query)]
+
+
+def tally(votes: Votes[Vote]) -> Counter[ValidationVerdict]:
     return Counter(vote.verdict for vote, _ in votes)
 
 
-def gate_active(proposal: Proposal, votes: Votes) -> bool:
+def gate_active(content: Proposal | Aspect, votes: Votes[Vote]) -> bool:
     asked = [v.created_at for v, _ in votes if v.verdict is ValidationVerdict.STRENGTHEN]
     if not asked:
         return False
-    return proposal.last_revised_at is None or proposal.last_revised_at < max(asked)
+    return content.last_revised_at is None or content.last_revised_at < max(asked)
 
 
-def approved(proposal: Proposal, votes: Votes) -> bool:
+def approved(proposal: Proposal, votes: Votes[Validation]) -> bool:
     count = tally(votes)
     return (
         count[ValidationVerdict.APPROVE] >= APPROVALS_NEEDED
@@ -49,5 +62,5 @@ def approved(proposal: Proposal, votes: Votes) -> bool:
     )
 
 
-def rejected(votes: Votes) -> bool:
+def rejected(votes: Votes[Validation]) -> bool:
     return tally(votes)[ValidationVerdict.REJECT] >= REJECTIONS_NEEDED
