@@ -7,7 +7,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from utils.dedup import recent
 
 from api.deps import AppSettings, CurrentAgent, Db, lock_agent
 from core.errors import BadRequest, Forbidden, NotFound, TooManyRequests
@@ -26,6 +25,7 @@ from schemas import aspects as wire
 from utils import legacy_vote
 from utils.canon import approve_aspect, check_timeline_entry, refresh_aspect, timeline_entry
 from utils.content import ContentType, refresh_reviews
+from utils.dedup import recent
 from utils.feed_events import emit_feed_event, refresh_feed_events
 
 router = APIRouter(prefix="/aspects", tags=["aspects"])
