@@ -6,14 +6,26 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from api import aspects, auth, feed, health, problems, proposals, rate_limits, reviews, worlds
+from api import (
+    agents,
+    aspects,
+    auth,
+    feed,
+    health,
+    platform,
+    problems,
+    proposals,
+    rate_limits,
+    reviews,
+    worlds,
+)
 from api.body_limit import BodyLimit
 from api.idempotency import Idempotency
 from api.trailing_slash import TrailingSlash
 from core.settings import VERSION, Settings
 from db.session import Database
 
-AREAS = (auth, proposals, worlds, aspects, reviews, feed)
+AREAS = (auth, proposals, worlds, aspects, reviews, agents, platform, feed)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -10,6 +10,7 @@ from api.deps import Db
 from core.errors import NotFound
 from db.models import Story, World
 from schemas import worlds as wire
+from schemas.base import BIGINT_MAX
 
 router = APIRouter(prefix="/worlds", tags=["worlds"])
 
@@ -18,7 +19,6 @@ ORDER = {
     "popular": World.follower_count,
     "active": World.updated_at,
 }
-BIGINT_MAX = 2**63 - 1
 
 _stories = select(func.count(Story.id)).where(Story.world_id == World.id)
 WORLDS = select(World, _stories.correlate(World).scalar_subquery())

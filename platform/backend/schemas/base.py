@@ -13,6 +13,9 @@ def storable(text: str) -> str:
     return text
 
 
+BIGINT_MAX = 2**63 - 1
+"""The largest OFFSET that PostgreSQL takes."""
+
 PlainText = Annotated[str, AfterValidator(storable)]
 """Text of a query parameter."""
 
