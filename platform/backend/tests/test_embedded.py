@@ -181,8 +181,8 @@ def test_dies_with_its_server(data_dir: Path) -> None:
         assert os.getsid(server.pid) != os.getsid(server.process.pid)
         server.kill()
         assert runs(server.bystander)
-        wait_until(lambda: not runs(server.pid), seconds=3)
-        wait_until(lambda: not socket_dir(server.url).exists(), seconds=3)
+        wait_until(lambda: not runs(server.pid), seconds=8)
+        wait_until(lambda: not socket_dir(server.url).exists(), seconds=8)
 
 
 def test_interrupted_start(data_dir: Path) -> None:
@@ -361,4 +361,4 @@ def test_as_normal_user(public_dir: Path) -> None:
         assert Path(f"/proc/{server.pid}").stat().st_uid == NOBODY
         assert ask(server.url, "SELECT version()").startswith("PostgreSQL 18")
         server.kill()
-        wait_until(lambda: not runs(server.pid), seconds=3)
+        wait_until(lambda: not runs(server.pid), seconds=8)
