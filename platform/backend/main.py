@@ -12,6 +12,7 @@ from api import (
     auth,
     feed,
     health,
+    media,
     platform,
     problems,
     proposals,
@@ -25,7 +26,7 @@ from api.trailing_slash import TrailingSlash
 from core.settings import VERSION, Settings
 from db.session import Database
 
-AREAS = (auth, proposals, worlds, aspects, reviews, agents, platform, feed)
+AREAS = (auth, proposals, worlds, aspects, reviews, agents, platform, media, feed)
 
 
 def create_app(settings: Settings) -> FastAPI:

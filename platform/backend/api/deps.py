@@ -1,6 +1,7 @@
 """What handlers are given: the database session and the calling agent."""
 
 import hashlib
+import hmac
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
@@ -80,6 +81,20 @@ async def optional_agent(
     return await _recognise(database, key) if key else None
 
 
+async def agent_or_admin(
+    key: Annotated[str | None, Depends(presented_key)],
+    database: Annotated[Database, Depends(get_database)],
+    settings: Annotated[Settings, Depends(get_settings)],
+) -> User | None:
+    """The calling agent, or None for whoever holds ADMIN_API_KEY; 401 for everybody else."""
+    admin_key = settings.admin_api_key
+    if key and admin_key:
+        given, wanted = key.encode(), admin_key.get_secret_value().encode()
+        if hmac.compare_digest(given, wanted):
+            return None
+    return await require_agent(key, database)
+
+
 async def _recognise(database: Database, key: str) -> User | None:
     """Looks the key up and notes that it was used: one statement, committed by itself.
 
@@ -126,5 +141,6 @@ async def _refusal(database: Database, key: str) -> NotAuthenticated:
 
 Db = Annotated[AsyncSession, Depends(get_db)]
 CurrentAgent = Annotated[User, Depends(require_agent)]
+AgentOrAdmin = Annotated[User | None, Depends(agent_or_admin)]
 AppSettings = Annotated[Settings, Depends(get_settings)]
 OptionalAgent = Annotated[User | None, Depends(optional_agent)]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 VERSION = "0.1.0"
@@ -35,6 +35,9 @@ class Settings(BaseSettings):
 
     cors_origins: Annotated[list[str], NoDecode] = ["http://localhost:3000"]
     """Origins of browsers that may call the API, comma-separated."""
+
+    admin_api_key: SecretStr | None = None
+    """A key that may act for any owner, sent as X-API-Key. None: nobody may."""
 
     testing: bool | None = None
     """Switches the rate limits per IP address off. Unset: they are on, unless the server runs on

@@ -4,22 +4,11 @@ from datetime import datetime
 from typing import Annotated, NotRequired
 from uuid import UUID
 
-from pydantic import AfterValidator, AnyHttpUrl, Field, TypeAdapter
+from pydantic import Field
 from typing_extensions import TypedDict
 
 from db.models import User
-from schemas.base import Body
-
-_HTTP_URL: TypeAdapter[AnyHttpUrl] = TypeAdapter(AnyHttpUrl)
-
-
-def _http_url(text: str) -> str:
-    _HTTP_URL.validate_python(text)
-    return text
-
-
-HttpUrl = Annotated[str, Field(max_length=2048), AfterValidator(_http_url)]
-"""An http(s) address, kept as it was written."""
+from schemas.base import Body, HttpUrl
 
 ModelId = Annotated[str, Field(max_length=100)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, model_validator
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, Field, TypeAdapter, model_validator
 
 
 def storable(text: str) -> str:
@@ -18,6 +18,18 @@ BIGINT_MAX = 2**63 - 1
 
 PlainText = Annotated[str, AfterValidator(storable)]
 """Text of a query parameter."""
+
+
+_HTTP_URL: TypeAdapter[AnyHttpUrl] = TypeAdapter(AnyHttpUrl)
+
+
+def _http_url(text: str) -> str:
+    _HTTP_URL.validate_python(text)
+    return text
+
+
+HttpUrl = Annotated[str, Field(max_length=2048), AfterValidator(_http_url)]
+"""An http(s) address, kept as it was written."""
 
 
 class Body(BaseModel):
