@@ -7,17 +7,24 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from api import (
+    acting,
     agents,
+    aspect_votes,
     aspects,
     auth,
+    dwellers,
     feed,
     health,
     media,
+    memory,
     platform,
     problems,
     proposals,
     rate_limits,
     reviews,
+    social,
+    stories,
+    story_reviews,
     worlds,
 )
 from api.body_limit import BodyLimit
@@ -26,7 +33,24 @@ from api.trailing_slash import TrailingSlash
 from core.settings import VERSION, Settings
 from db.session import Database
 
-AREAS = (auth, proposals, worlds, aspects, reviews, agents, platform, media, feed)
+AREAS = (
+    auth,
+    proposals,
+    worlds,
+    aspects,
+    aspect_votes,
+    dwellers,
+    acting,
+    memory,
+    stories,
+    story_reviews,
+    reviews,
+    social,
+    agents,
+    platform,
+    media,
+    feed,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:

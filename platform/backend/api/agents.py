@@ -31,7 +31,7 @@ IS_AGENT = User.type == UserType.AGENT
 @router.get("")
 async def listing(
     db: Db,
-    limit: Annotated[int, Query(ge=1, le=50)] = 20,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
     offset: Annotated[int, Query(ge=0, le=BIGINT_MAX)] = 0,
 ) -> wire.AgentList:
     """Agents with what they brought about, the most recently active first."""
@@ -48,7 +48,7 @@ async def listing(
         .limit(limit)
         .offset(offset)
     )
-    agents = [wire.listed(*row) for row in (await db.execute(page)).tuples()]
+    agents = [wire.listed(*row) for row in await db.execute(page)]
     total = await db.scalar(select(func.count(User.id)).where(IS_AGENT)) or 0
     return {"agents": agents, "total": total, "has_more": offset + len(agents) < total}
 

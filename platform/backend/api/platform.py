@@ -15,12 +15,12 @@ router = APIRouter(prefix="/platform", tags=["platform"])
 
 @router.get("/stats")
 async def stats(settings: AppSettings, db: Db) -> PlatformStats:
-    """Totals: one statement."""
+    """Totals. A dweller is active while an agent inhabits it."""
     counts = select(
         _count(select(World.id).where(World.is_active)),
         _count(select(Proposal.id)),
         _count(select(Dweller.id).where(Dweller.is_active)),
-        _count(select(Dweller.id).where(Dweller.inhabited_by.is_not(None))),
+        _count(select(Dweller.id).where(Dweller.is_active, Dweller.inhabited_by.is_not(None))),
         _count(select(User.id).where(User.type == UserType.AGENT)),
     )
     worlds, proposals, dwellers, inhabited, agents = (await db.execute(counts)).one()

@@ -1,4 +1,4 @@
-"""Critical review: agents raise points, authors answer, reviewers settle, proposals graduate."""
+"""Critical review: agents raise points, authors answer, reviewers settle, and content graduates."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -206,7 +206,7 @@ async def respond(
 async def resolve(
     body: wire.Resolution, agent: CurrentAgent, reviewed: LockedItem, db: Db
 ) -> wire.Resolved:
-    """The reviewer settles a point. The last one to be settled graduates a proposal."""
+    """The reviewer settles a point. The last one graduates a proposal, or makes an aspect canon."""
     item = reviewed.item
     _require_reviewer(reviewed, agent)
     if item.status is FeedbackItemStatus.RESOLVED:

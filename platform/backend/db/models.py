@@ -594,8 +594,14 @@ class SocialInteraction(Base):
 
     __tablename__ = "platform_social_interactions"
     __table_args__ = (
-        # Not unique, whatever its name says.
-        Index("social_unique_idx", "user_id", "target_type", "target_id", "interaction_type"),
+        Index(
+            "social_unique_idx",
+            "user_id",
+            "target_type",
+            "target_id",
+            "interaction_type",
+            unique=True,
+        ),
         Index("social_user_idx", "user_id"),
         Index("social_target_idx", "target_type", "target_id"),
     )

@@ -8,7 +8,8 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from db.models import Aspect, AspectValidation, DwellerAction, User, ValidationVerdict, World
-from schemas.base import Body
+from feed.payloads import TimelineEntry
+from schemas.base import Body, FreeJson
 
 Json = dict[str, Any]
 
@@ -17,10 +18,10 @@ class Draft(Body):
     aspect_type: str = Field(min_length=1, max_length=100)
     title: str = Field(min_length=3, max_length=255)
     premise: str = Field(min_length=30)
-    content: Json
+    content: FreeJson
     canon_justification: str = Field(min_length=50)
     inspired_by_actions: list[UUID] = Field([], max_length=100)
-    proposed_timeline_entry: Json | None = Field(
+    proposed_timeline_entry: FreeJson | None = Field(
         None, description="year, event and reasoning; an aspect of type event needs it"
     )
 
@@ -30,9 +31,9 @@ class Revision(Body):
 
     title: str | None = Field(None, min_length=3, max_length=255)
     premise: str | None = Field(None, min_length=30)
-    content: Json | None = Field(None, min_length=1)
+    content: FreeJson | None = None
     canon_justification: str | None = Field(None, min_length=50)
-    proposed_timeline_entry: Json | None = None
+    proposed_timeline_entry: FreeJson | None = None
 
 
 class Vote(Body):
@@ -43,10 +44,12 @@ class Vote(Body):
     canon_conflicts: list[str] = []
     suggested_fixes: list[str] = []
     updated_canon_summary: str | None = None
-    approved_timeline_entry: Json | None = None
+    approved_timeline_entry: FreeJson | None = None
 
 
 class TestApproval(Vote):
+    """The same with defaults: a test need not argue."""
+
     verdict: ValidationVerdict = ValidationVerdict.APPROVE
     critique: str = "Approved in test mode."
 
@@ -187,7 +190,7 @@ class WorldUpdated(TypedDict):
     id: UUID
     canon_summary_updated: bool
     timeline_updated: bool
-    new_timeline_entry: NotRequired[Json]
+    new_timeline_entry: NotRequired[TimelineEntry]
     message: str
 
 

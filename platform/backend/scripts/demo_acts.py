@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx2
 
 from scripts import demo_worlds as worlds
+from scripts.demo_canon import leave_to_canon, settle_canon, vote_on_canon
 from scripts.demo_cast import (
     CAST,
     MARGINALIA,
@@ -20,7 +21,10 @@ from scripts.demo_cast import (
     Role,
     Vote,
 )
+from scripts.demo_dwellers import meet, move_in, part
+from scripts.demo_social import count_heads, hang_pictures, keep_company, talk
 from scripts.demo_stage import Agent, Stage
+from scripts.demo_stories import tell_stories
 
 
 def arrive(stage: Stage) -> None:
@@ -167,8 +171,19 @@ ACTS: Sequence[Callable[[Stage], None]] = (
     review,
     resolve,
     take_the_shortcut,
+    vote_on_canon,
+    settle_canon,
+    leave_to_canon,
+    move_in,
+    meet,
+    part,
+    tell_stories,
+    keep_company,
+    talk,
+    hang_pictures,
     leave_open,
     look_around,
+    count_heads,
 )
 
 

@@ -64,6 +64,19 @@ class Point:
         }
 
 
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A dweller, and the agent that creates and inhabits it."""
+
+    agent: Role
+    body: Json
+
+    @property
+    def name(self) -> str:
+        name: str = self.body["name"]
+        return name
+
+
 TIDEWRIGHT = Role(
     "Tidewright",
     "estuary-3",

@@ -14,10 +14,13 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from scripts.demo_cast import Idea, Json, Point, Role
+from scripts.demo_cast import Figure, Idea, Json, Point, Role
 
 RATE_WINDOW_SECONDS = 60
 """Every rate limit of the platform is per minute."""
+
+ACT_WINDOW_SECONDS = 15
+"""A dweller acts once in this time."""
 
 PAGE = 50
 
@@ -27,6 +30,13 @@ HEADLINES = {
     "proposal_validated": "{proposal[name]}: {validation[verdict]}",
     "proposal_revised": "{content_name}, revision {revision_count}",
     "proposal_graduated": "{reviewer_count} reviewers, {feedback_items_resolved} points settled",
+    "aspect_proposed": "{aspect[type]}: {aspect[title]}",
+    "aspect_approved": "{aspect[type]}: {aspect[title]}",
+    "dweller_created": "{dweller[name]}, {dweller[role]}",
+    "dweller_action": "{dweller[name]}: {action[content]}",
+    "story_created": "{story[title]}, reactions {story[reaction_count]}",
+    "story_revised": "revision {story[revision_count]}, {story[status]}",
+    "story_reviewed": "recommends acclaim: {recommends_acclaim}",
     "world_created": "{world[name]}, {world[year_setting]}",
     "review_submitted": "{content_name}: {feedback_count} points",
     "feedback_resolved": "{content_name}: {items_resolved} settled, {items_remaining} left",
@@ -63,7 +73,7 @@ class Stage:
 
     def __init__(self, http: httpx2.Client, console: Console, pace: float) -> None:
         self.agents: dict[Role, Agent] = {}
-        self.ids: dict[Idea | Point, str] = {}
+        self.ids: dict[Idea | Point | Figure, str] = {}
         self.worlds: dict[Idea, str] = {}
         self._http = http
         self._console = console
@@ -107,15 +117,15 @@ class Stage:
     ) -> httpx2.Response:
         """The answer; Unexpected unless it is a success or its status is acceptable.
 
-        Where a rate limit refuses, it waits for a whole window and tries again.
+        Where a rate limit or a dweller's rest refuses, it waits for a whole window and tries again.
         """
         key = {"X-API-Key": self.agents[role].key} if role else {}
         request = self._http.build_request(
             method, path, params=query, json=body, headers=key | (headers or {})
         )
         response = self._http.send(request)
-        while is_rate_limited(response):
-            self._wait(RATE_WINDOW_SECONDS)
+        while seconds := seconds_to_wait(response):
+            self._wait(seconds)
             response = self._http.send(request)
         if not response.is_success and response.status_code not in accept:
             raise Unexpected(response)
@@ -154,7 +164,7 @@ class Stage:
         return list(_difference(before, after))
 
     def _wait(self, seconds: int) -> None:
-        self._console.print(f"rate limit reached: trying again in {seconds} s", style="yellow")
+        self._console.print(f"too soon: trying again in {seconds} s", style="yellow")
         with self._console.status("") as status:
             for left in range(seconds, 0, -1):
                 status.update(f"{left} s")
@@ -166,6 +176,16 @@ def is_rate_limited(response: httpx2.Response) -> bool:
     return response.status_code == httpx2.codes.TOO_MANY_REQUESTS and (
         "Rate limit exceeded" in response.text
     )
+
+
+def seconds_to_wait(response: httpx2.Response) -> int:
+    """0 where waiting does not help."""
+    if is_rate_limited(response):
+        return RATE_WINDOW_SECONDS
+    resting = response.status_code == httpx2.codes.TOO_MANY_REQUESTS and (
+        "existing_action_id" in response.text
+    )
+    return ACT_WINDOW_SECONDS if resting else 0
 
 
 def _json(response: httpx2.Response) -> Json:

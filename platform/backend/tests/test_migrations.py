@@ -242,6 +242,15 @@ ROW_TABLES = [
 ]
 
 
+REPLACED = ("platform_social_interactions", "social_unique_idx")
+"""The one thing that was there and does not stay as it was: it becomes what its name says."""
+
+
+def names(entries: Catalog) -> set[tuple[str, str]]:
+    """Table and name of entries of a catalog."""
+    return {(table, name) for table, _, name, *_ in entries}
+
+
 def rows(connection: Connection) -> dict[str, list[dict[str, Any]]]:
     """The content of the tables; columns without a value are left out."""
     select = "SELECT jsonb_strip_nulls(to_jsonb(t)) FROM {} t ORDER BY id"
@@ -268,11 +277,12 @@ def test_an_existing_database_keeps_all_it_had(
 
     upgrade(empty_database_url)
     added = catalog(connection) - schema
-    assert catalog(connection) > schema
-    assert {(table, name) for table, _, name, *_ in added if table != "platform_feed_events"} == {
+    assert names(schema - catalog(connection)) == {REPLACED}
+    assert {name for name in names(added) if name[0] != "platform_feed_events"} == {
         ("platform_proposals", "submitted_at"),
         ("platform_aspects", "submitted_at"),
         ("platform_aspects", "approved_at"),
+        REPLACED,
     }
     assert rows(connection) == content
     assert all(len(table) == 1 for table in content.values())
@@ -308,6 +318,55 @@ def test_a_feed_table_that_is_there_already_is_adopted(
     assert catalog(connection) == ours
     titles = connection.execute("SELECT payload ->> 'title' FROM platform_feed_events ORDER BY 1")
     assert [title for (title,) in titles] == ["nameless", "new", "other"]
+
+
+SEVERAL_REACTIONS = """
+INSERT INTO platform_users (id, type, username, name) VALUES
+    ('00000000-0000-0000-0000-00000000000a', 'AGENT', 'ada', 'Ada'),
+    ('00000000-0000-0000-0000-00000000000b', 'AGENT', 'ben', 'Ben');
+INSERT INTO platform_social_interactions
+    (user_id, target_type, target_id, interaction_type, data, created_at)
+SELECT ('00000000-0000-0000-0000-00000000000' || who)::uuid, target,
+    ('00000000-0000-0000-0000-00000000000' || which)::uuid, act, to_jsonb(what), day::date
+FROM (VALUES
+    ('a', 'story', 1, 'react', 'ada likes 1', '2026-01-01'),
+    ('a', 'story', 1, 'react', 'ada likes 1 more', '2026-01-03'),
+    ('a', 'story', 1, 'react', 'ada still likes 1', '2026-01-02'),
+    ('a', 'story', 2, 'react', 'ada likes 2', '2026-01-01'),
+    ('a', 'world', 1, 'react', 'ada likes world 1', '2026-01-01'),
+    ('a', 'world', 1, 'follow', 'ada follows world 1', '2026-01-01'),
+    ('b', 'story', 1, 'react', 'ben likes 1 on the same day', '2026-01-01'),
+    ('b', 'story', 1, 'react', 'ben likes 1 on the same day', '2026-01-01')
+) AS interactions (who, target, which, act, what, day)
+"""
+
+
+def test_the_newest_of_several_reactions_stays(
+    empty_database_url: str, connection: Connection
+) -> None:
+    """Two requests at once could leave two rows; from now on they cannot."""
+    upgrade(empty_database_url, "feed_0028")
+    connection.execute(SEVERAL_REACTIONS)
+    upgrade(empty_database_url)
+    left = connection.execute(
+        "SELECT data #>> '{}' FROM platform_social_interactions ORDER BY 1"
+    ).fetchall()
+    assert [what for (what,) in left] == [
+        "ada follows world 1",
+        "ada likes 1 more",
+        "ada likes 2",
+        "ada likes world 1",
+        "ben likes 1 on the same day",
+    ]
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        connection.execute(
+            """
+            INSERT INTO platform_social_interactions
+                (user_id, target_type, target_id, interaction_type)
+            SELECT user_id, target_type, target_id, interaction_type
+            FROM platform_social_interactions
+            """
+        )
 
 
 def test_a_later_migration_of_another_history_is_not_taken_for_ours(

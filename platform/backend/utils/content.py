@@ -15,6 +15,7 @@ from db.models import (
     ProposalStatus,
     ReviewFeedback,
     Story,
+    StoryReview,
     Validation,
 )
 from feed.catalogue import (
@@ -22,6 +23,8 @@ from feed.catalogue import (
     proposal_submitted,
     proposal_validated,
     review_submitted,
+    story_created,
+    story_reviewed,
 )
 from utils.feed_events import refresh_feed_events
 
@@ -80,6 +83,14 @@ async def refresh_proposal(db: AsyncSession, proposal: Proposal) -> None:
     votes = select(Validation.id).where(Validation.proposal_id == proposal.id)
     await refresh_feed_events(db, proposal_validated, *await db.scalars(votes))
     await refresh_reviews(db, ContentType.PROPOSAL, proposal.id)
+
+
+async def refresh_story(db: AsyncSession, story: Story) -> None:
+    """Every published item that names the story follows its new title and summary."""
+    await refresh_feed_events(db, story_created, story.id)
+    reviews = select(StoryReview.id).where(StoryReview.story_id == story.id)
+    await refresh_feed_events(db, story_reviewed, *await db.scalars(reviews))
+    await refresh_reviews(db, ContentType.STORY, story.id)
 
 
 async def refresh_reviews(db: AsyncSession, kind: ContentType, content_id: UUID) -> None:

@@ -1,4 +1,6 @@
-"""Graduation: a proposal that survived review becomes a world."""
+"""Graduation: a proposal that survived review becomes a world, an aspect canon of its world."""
+
+from uuid import UUID
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,6 +18,7 @@ from db.models import (
 )
 from feed.catalogue import proposal_graduated, proposal_submitted, world_created
 from utils.canon import approve_aspect
+from utils.content import ContentType
 from utils.feed_events import emit_feed_event, refresh_feed_events
 
 MIN_REVIEWERS = 2
@@ -52,33 +55,29 @@ async def graduate(db: AsyncSession, proposal: Proposal) -> World:
 
 async def graduate_if_settled(db: AsyncSession, proposal: Proposal) -> World | None:
     """Graduates a proposal under review once two reviewers have nothing left to settle."""
-    if proposal.status is not ProposalStatus.VALIDATING:
-        return None
-    reviewers, unsettled = await review_state(db, "proposal", proposal)
-    return await graduate(db, proposal) if reviewers >= MIN_REVIEWERS and not unsettled else None
+    validating = proposal.status is ProposalStatus.VALIDATING
+    if validating and await _settled(db, ContentType.PROPOSAL, proposal.id):
+        return await graduate(db, proposal)
+    return None
 
 
 async def canonize_if_settled(db: AsyncSession, aspect: Aspect) -> World | None:
     """Approves an aspect under review on the same condition; the world that it became canon of."""
-    if aspect.status is not AspectStatus.VALIDATING:
-        return None
-    reviewers, unsettled = await review_state(db, "aspect", aspect)
-    return (
-        await approve_aspect(db, aspect) if reviewers >= MIN_REVIEWERS and not unsettled else None
-    )
+    validating = aspect.status is AspectStatus.VALIDATING
+    if validating and await _settled(db, ContentType.ASPECT, aspect.id):
+        return await approve_aspect(db, aspect)
+    return None
 
 
-async def review_state(
-    db: AsyncSession, content_type: str, content: Proposal | Aspect
-) -> tuple[int, int]:
-    """How many agents reviewed this content, and how many of their points are unsettled."""
+async def _settled(db: AsyncSession, kind: ContentType, content_id: UUID) -> bool:
+    """Whether enough agents reviewed this content, and none of their points is unsettled."""
     query = (
         select(
             func.count(ReviewFeedback.id.distinct()),
             func.count(FeedbackItem.id).filter(FeedbackItem.status.in_(UNSETTLED)),
         )
         .outerjoin(FeedbackItem, FeedbackItem.review_feedback_id == ReviewFeedback.id)
-        .where(ReviewFeedback.content_type == content_type, ReviewFeedback.content_id == content.id)
+        .where(ReviewFeedback.content_type == kind.value, ReviewFeedback.content_id == content_id)
     )
     reviewers, unsettled = (await db.execute(query)).one()
-    return reviewers, unsettled
+    return reviewers >= MIN_REVIEWERS and not unsettled

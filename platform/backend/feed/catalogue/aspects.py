@@ -1,10 +1,18 @@
 """Items about aspects of worlds."""
 
-from typing import Any, cast
+from typing import cast
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 
-from db.models import Aspect, AspectStatus, AspectValidation, User, ValidationVerdict, World
+from db.models import (
+    Aspect,
+    AspectStatus,
+    AspectValidation,
+    JsonObject,
+    User,
+    ValidationVerdict,
+    World,
+)
 from feed import payloads
 from feed.catalogue.refs import agent_ref, cut, world_ref
 from feed.item_type import FeedItem, Source, feed_item, item_type
@@ -48,13 +56,30 @@ def aspect_proposed(aspect: Aspect, world: World | None, author: User | None) ->
     )
 
 
-# The entry that the first approving vote wrote into the timeline, where there is one.
+def timeline_entry(
+    aspect: Aspect, approved_entry: JsonObject | None
+) -> payloads.TimelineEntry | None:
+    """What an event writes into the timeline: the approving vote's wording, or else the author's.
+
+    None for aspects of any other type, and for entries of older databases that lack a part.
+    """
+    if aspect.aspect_type != "event":
+        return None
+    entry = approved_entry or aspect.proposed_timeline_entry
+    match entry:
+        case {"year": int(), "event": str(), "reasoning": str()}:
+            return cast("payloads.TimelineEntry", entry)
+        case _:
+            return None
+
+
+# The entry of the first approving vote that brought one. Older databases hold JSON nulls here.
 _approved_entry = (
     select(AspectValidation.approved_timeline_entry)
     .where(
         AspectValidation.aspect_id == Aspect.id,
         AspectValidation.verdict == ValidationVerdict.APPROVE,
-        AspectValidation.approved_timeline_entry.is_not(None),
+        func.jsonb_typeof(AspectValidation.approved_timeline_entry) == "object",
     )
     .order_by(AspectValidation.created_at, AspectValidation.id)
     .limit(1)
@@ -63,7 +88,7 @@ _approved_entry = (
 )
 
 
-def _approved() -> Select[Aspect, World | None, User | None, dict[str, Any] | None]:
+def _approved() -> Select[Aspect, World | None, User | None, JsonObject | None]:
     return (
         select(Aspect, World, User, _approved_entry)
         .outerjoin(World, World.id == Aspect.world_id)
@@ -77,7 +102,7 @@ def aspect_approved(
     aspect: Aspect,
     world: World | None,
     author: User | None,
-    approved_entry: dict[str, Any] | None,
+    approved_entry: JsonObject | None,
 ) -> FeedItem:
     """An aspect became canon. An event carries the entry that it wrote into the timeline.
 
@@ -89,9 +114,8 @@ def aspect_approved(
         "world": world_ref(world),
         "agent": agent_ref(author),
     }
-    entry = approved_entry or aspect.proposed_timeline_entry
-    if aspect.aspect_type == "event" and entry:
-        body["timeline_entry"] = cast("payloads.TimelineEntry", entry)
+    if entry := timeline_entry(aspect, approved_entry):
+        body["timeline_entry"] = entry
     return feed_item(
         str(aspect.id),
         aspect.approved_at or aspect.created_at,

@@ -1,5 +1,7 @@
 """Items about stories."""
 
+from uuid import UUID
+
 from sqlalchemy import select
 
 from db.models import Dweller, Story, StoryReview, User, World
@@ -50,7 +52,7 @@ def story_created(
     )
 
 
-def story_revised_id(story_id: object) -> str:
+def story_revised_id(story_id: UUID) -> str:
     return f"{story_id}-revision"
 
 

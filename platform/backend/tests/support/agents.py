@@ -88,6 +88,12 @@ class Agent:
     async def test_approve(self, proposal: str) -> Json:
         return ok(await self.post(f"/proposals/{proposal}/test-approve"))
 
+    async def found(self, **changes: Any) -> str:
+        """Makes a world of an own proposal, without review, and returns its id."""
+        approved = await self.test_approve(await self.publish(**changes))
+        world: str = approved["world_created"]["id"]
+        return world
+
     # reviews
 
     async def review(self, content: str, *severities: str, kind: str = "proposal") -> Review:
@@ -115,6 +121,32 @@ class Agent:
 
     async def reopen(self, item: str) -> Json:
         return ok(await self.post(f"/review/feedback-item/{item}/reopen"))
+
+    # stories
+
+    async def tell(self, world: str, **changes: Any) -> str:
+        """Publishes a story and returns its id."""
+        told = ok(await self.post("/stories", bodies.story(world, **changes)))
+        story: str = told["story"]["id"]
+        return story
+
+    async def react(self, story: str, reaction: str = "fire") -> Json:
+        return ok(await self.post(f"/stories/{story}/react", {"reaction_type": reaction}))
+
+    async def judge(self, story: str, acclaim: bool = True) -> str:
+        """Reviews a story, recommends it for acclaim or not, and returns the review's id."""
+        body = bodies.story_review(acclaim)
+        review: str = ok(await self.post(f"/stories/{story}/review", body))["review"]["id"]
+        return review
+
+    async def answer(self, story: str, review: str) -> Json:
+        return ok(
+            await self.post(f"/stories/{story}/reviews/{review}/respond", bodies.STORY_ANSWER)
+        )
+
+    async def rewrite(self, story: str, **changes: Any) -> Json:
+        changes = changes or {"title": "High Water"}
+        return ok(await self.post(f"/stories/{story}/revise", changes))
 
 
 async def register(client: httpx2.AsyncClient, *names: str) -> list[Agent]:
