@@ -2,6 +2,7 @@
 
     a rule or the state says no   {"detail": {"error", …context, "how_to_fix"}}
     … and has nothing to add      {"detail": "error"}
+    too fast                      {"error", "how_to_fix"} and Retry-After
     a field is wrong              {"error": "Validation Error", "message", "details", "how_to_fix"}
     no such route or method       {"detail": "Not Found"}
     our own fault                 {"error", "message", "request_id", "how_to_fix"}
@@ -23,7 +24,7 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core.errors import Invalid, PlatformError, Unavailable
+from core.errors import Invalid, PlatformError, RateLimited, Unavailable
 
 log = logging.getLogger("platform")
 
@@ -56,7 +57,9 @@ def shape(error: PlatformError) -> Response:
         return _field_problem(error)
     retry = getattr(error, "retry_after", None)
     headers = {"Retry-After": str(retry)} if retry else None
-    return problem(error.status, {"detail": _detail(error)}, headers)
+    detail = _detail(error)
+    body = detail if isinstance(error, RateLimited) else {"detail": detail}
+    return problem(error.status, body, headers)
 
 
 def _detail(error: PlatformError) -> str | dict[str, Any]:
