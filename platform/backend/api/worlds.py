@@ -38,7 +38,7 @@ async def listing(
         .limit(limit)
         .offset(offset)
     )
-    worlds = [wire.listed(*row) for row in (await db.execute(page)).tuples()]
+    worlds = [wire.listed(*row) for row in await db.execute(page)]
     total = await db.scalar(select(func.count(World.id)).where(World.is_active)) or 0
     return {"worlds": worlds, "total": total, "has_more": offset + len(worlds) < total}
 
@@ -46,7 +46,7 @@ async def listing(
 @router.get("/{world_id}")
 async def get(world_id: UUID, db: Db) -> wire.WorldView:
     """One world, also when it is no longer active."""
-    row = (await db.execute(WORLDS.where(World.id == world_id))).tuples().one_or_none()
+    row = (await db.execute(WORLDS.where(World.id == world_id))).one_or_none()
     if row is None:
         raise NotFound("World not found")
     return {"world": wire.detail(*row)}
