@@ -3,7 +3,12 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, model_validator
+from pydantic import AfterValidator, BaseModel, field_validator
+
+MAX_DEPTH = 50
+"""JSON that is nested deeper, some readers and writers of it cannot handle."""
+MAX_VALUES = 10_000
+"""In one field. Each could be wrong in several ways, and every error costs time and memory."""
 
 
 def storable(text: str) -> str:
@@ -18,23 +23,37 @@ PlainText = Annotated[str, AfterValidator(storable)]
 
 
 class Body(BaseModel):
-    """A request body. Every text in it, however deep, can be stored; unknown keys are ignored."""
+    """A request body. Every field can be stored, however deep; unknown keys are ignored."""
 
-    @model_validator(mode="before")
+    @field_validator("*", mode="before")
     @classmethod
-    def _storable(cls, data: Any) -> Any:
-        for text in _texts(data):
-            storable(text)
-        return data
+    def _storable(cls, value: Any) -> Any:
+        count = 0
+        for depth, level in enumerate(_levels(value)):
+            count += len(level)
+            if depth > MAX_DEPTH:
+                raise ValueError(f"must not be nested deeper than {MAX_DEPTH} levels")
+            if count > MAX_VALUES:
+                raise ValueError(f"must not hold more than {MAX_VALUES} values")
+            for text in level:
+                if isinstance(text, str):
+                    storable(text)
+        return value
 
 
-def _texts(value: Any) -> Iterator[str]:
-    stack = [value]
-    while stack:
-        match stack.pop():
-            case str() as text:
-                yield text
-            case dict() as mapping:
-                stack += [*mapping.keys(), *mapping.values()]
-            case list() as items:
-                stack += items
+def _levels(value: Any) -> Iterator[list[Any]]:
+    """The value, then what it holds, then what that holds, …; keys count as values."""
+    level = [value]
+    while level:
+        yield level
+        level = [inner for outer in level for inner in _held_by(outer)]
+
+
+def _held_by(value: Any) -> list[Any]:
+    match value:
+        case dict():
+            return [*value.keys(), *value.values()]
+        case list():
+            return value
+        case _:
+            return []
