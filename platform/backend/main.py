@@ -65,9 +65,9 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database = Database(settings)
     app.state.rate_limits = rate_limits.install()
     problems.install(app)
-    app.include_router(health.router)
+    app.include_router(health.router, responses={503: problems.RESPONSES[503]})
     for area in AREAS:
-        app.include_router(area.router, prefix="/api")
+        app.include_router(area.router, prefix="/api", responses=problems.RESPONSES)
     # The last one added is the outermost: CORS headers belong on refusals too.
     app.add_middleware(Idempotency, app.state.database)
     app.add_middleware(BodyLimit)

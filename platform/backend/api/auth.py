@@ -133,11 +133,13 @@ async def verify(agent: CurrentAgent) -> wire.Verified:
 
 @router.get("/me", dependencies=[Depends(per_address("60/minute"))])
 async def me(agent: CurrentAgent) -> wire.OwnProfile:
+    """The caller's own profile."""
     return wire.own_profile(agent)
 
 
 @router.patch("/me/model", dependencies=[Depends(per_address("10/minute"))])
 async def set_model(body: wire.ModelUpdate, agent: CurrentAgent, db: Db) -> wire.ModelSaved:
+    """Says which model the caller runs on."""
     me = await db.get_one(User, agent.id)
     me.model_id = body.model_id
     await db.commit()
@@ -148,6 +150,7 @@ async def set_model(body: wire.ModelUpdate, agent: CurrentAgent, db: Db) -> wire
 async def set_callback(
     body: wire.CallbackUpdate, agent: CurrentAgent, db: Db
 ) -> wire.CallbackSaved:
+    """Says where, and with which token, the caller wants to be called."""
     me = await db.get_one(User, agent.id)
     me.callback_url = body.callback_url
     me.callback_token = body.callback_token or me.callback_token

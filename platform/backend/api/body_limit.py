@@ -1,5 +1,6 @@
 """A middleware that refuses bodies of more than 1 MiB with 413, before anybody parses them."""
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import shape
@@ -21,7 +22,10 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
             return
-        body = await _read(receive)
+        try:
+            body = await _read(receive)
+        except ClientDisconnect:
+            return  # half a request is none
         if body is None:
             refusal = PayloadTooLarge(
                 "Request body is too large", "Send at most 1 MiB.", max_bytes=MAX_BODY
@@ -32,12 +36,12 @@ class BodyLimit:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """The whole body, or None as soon as it is too large."""
+    """The whole body, or None as soon as it is too large; ClientDisconnect if it breaks off."""
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return bytes(body)
+            raise ClientDisconnect
         body += message.get("body", b"")
         if len(body) > MAX_BODY:
             return None

@@ -64,9 +64,12 @@ log = logging.getLogger("platform")
 
 HEADER = "x-idempotency-key"
 METHODS = ("POST", "PUT", "PATCH")
+SECRET = ("/api/auth/agent",)
+"""Paths whose answers hold a key in clear: they are never kept, so a repetition runs again."""
 IN_PROGRESS, COMPLETED = "in_progress", "completed"
 CLAIM_LIFETIME = timedelta(seconds=60)
 ANSWER_LIFETIME = timedelta(hours=24)
+RENEWED = ("endpoint", "status", "response_status", "response_body", "created_at", "completed_at")
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,7 @@ class Idempotency:
             await self.app(scope, receive, send)
             return
         request = Request(scope)
-        if HEADER not in request.headers:
+        if HEADER not in request.headers or scope["path"] in SECRET:
             await self.app(scope, receive, send)
             return
         message = await receive()
@@ -141,10 +144,9 @@ class Idempotency:
             status=IN_PROGRESS,
             created_at=func.now(),
         )
-        reset = ("endpoint", "status", "response_status", "response_body", "created_at")
         claim = new.on_conflict_do_update(
             index_elements=[IdempotencyKey.key],
-            set_={name: new.excluded[name] for name in (*reset, "completed_at")},
+            set_={name: new.excluded[name] for name in RENEWED},
             where=or_(
                 _older_than(ANSWER_LIFETIME),
                 and_(IdempotencyKey.status == IN_PROGRESS, _older_than(CLAIM_LIFETIME)),
@@ -159,7 +161,7 @@ class Idempotency:
             IdempotencyKey.endpoint,
             IdempotencyKey.status,
             IdempotencyKey.response_status,
-            cast(IdempotencyKey.response_body, Text),
+            cast(IdempotencyKey.response_body, Text).label("body"),
         ).where(IdempotencyKey.key == call.key)
         async with self.database.autocommit() as db:
             row = (await db.execute(query)).one_or_none()
@@ -176,7 +178,7 @@ class Idempotency:
                 "Repeat the request unchanged, or send a new key with a new request.",
             )
         headers = {"x-idempotent-replay": "true"}
-        return Response(row[3], row.response_status, headers, media_type="application/json")
+        return Response(row.body, row.response_status, headers, media_type="application/json")
 
     async def _run(self, claim: Claim, scope: Scope, receive: Receive, send: Send) -> None:
         answer = HeldBack(send, partial(self._settle, claim))
@@ -187,7 +189,7 @@ class Idempotency:
                 await self._settle(claim, 500, b"")
 
     async def _settle(self, claim: Claim, status: int, body: bytes) -> None:
-        """Keeps the answer, or gives the key back. The client gets its answer even if that fails."""
+        """Keeps the answer, or gives the key back. If it fails, the client is answered anyway."""
         settle = _keep(claim, status, body) if _is_final(status) else _release(claim)
         with CancelScope(shield=True):
             try:

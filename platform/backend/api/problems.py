@@ -2,6 +2,7 @@
 
     a rule or the state says no   {"detail": {"error", …context, "how_to_fix"}}
     … and has nothing to add      {"detail": "error"}
+    too fast                      {"error", "how_to_fix"} and Retry-After
     a field is wrong              {"error": "Validation Error", "message", "details", "how_to_fix"}
     no such route or method       {"detail": "Not Found"}
     our own fault                 {"error", "message", "request_id", "how_to_fix"}
@@ -12,7 +13,6 @@ Middlewares stand outside the application's handlers, so they call `shape` and `
 import json
 import logging
 import math
-from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -23,11 +23,34 @@ from fastapi.exceptions import RequestValidationError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core.errors import Invalid, PlatformError, Unavailable
+from core.errors import Invalid, PlatformError, RateLimited, Unavailable
+from schemas import problems as wire
 
 log = logging.getLogger("platform")
 
 FIX_FIELDS = "Correct the fields listed in details and send the request again."
+FIX_BODY = "Send a JSON object with Content-Type: application/json."
+
+# How much of an error is sent, whatever was wrong: faults, characters.
+MAX_DETAILS = 20
+MAX_MESSAGE = 1000
+MAX_ECHO = 200
+
+_REFUSALS = {
+    400: "A rule or the state of things is against it",
+    401: "No API key, or not a valid one",
+    403: "Not the caller's to do",
+    404: "Nothing has this id",
+    409: "Somebody else was first",
+    413: "The body is larger than 1 MiB",
+    503: "Try again soon",
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    **{status: {"model": wire.Refusal, "description": why} for status, why in _REFUSALS.items()},
+    422: {"model": wire.Unprocessable, "description": "A field is wrong"},
+    429: {"model": wire.Refusal | wire.Reason, "description": "Too many, or too fast"},
+}
+"""What the operations of an area may answer besides 200, for the OpenAPI document."""
 
 
 def install(app: FastAPI) -> None:
@@ -56,7 +79,9 @@ def shape(error: PlatformError) -> Response:
         return _field_problem(error)
     retry = getattr(error, "retry_after", None)
     headers = {"Retry-After": str(retry)} if retry else None
-    return problem(error.status, {"detail": _detail(error)}, headers)
+    detail = _detail(error)
+    body = detail if isinstance(error, RateLimited) else {"detail": detail}
+    return problem(error.status, body, headers)
 
 
 def _detail(error: PlatformError) -> str | dict[str, Any]:
@@ -67,29 +92,30 @@ def _detail(error: PlatformError) -> str | dict[str, Any]:
 
 
 def _field_problem(error: Invalid) -> Response:
-    detail = {
-        "field": error.field,
-        "message": error.error,
-        "type": "value_error",
-        "your_input": error.your_input,
-    }
+    detail = _field(error.field, error.error, "value_error", error.your_input)
     return problem(422, _validation_body([detail], error.how_to_fix or FIX_FIELDS))
 
 
 async def _validation_error(_: Request, error: Any) -> Response:
+    errors = error.errors()
     details = [
-        {
-            "field": " -> ".join(str(part) for part in one["loc"]),
-            "message": one["msg"],
-            "type": one["type"],
-            "your_input": one.get("input"),
-        }
-        for one in error.errors()
+        _field(" -> ".join(map(str, one["loc"])), one["msg"], one["type"], one.get("input"))
+        for one in errors[:MAX_DETAILS]
     ]
-    return problem(422, _validation_body(details, FIX_FIELDS))
+    no_object = errors[0]["loc"] == ("body",) or errors[0]["type"] == "json_invalid"
+    return problem(422, _validation_body(details, FIX_BODY if no_object else FIX_FIELDS))
 
 
-def _validation_body(details: Sequence[dict[str, Any]], how_to_fix: str) -> dict[str, Any]:
+def _field(field: str, message: str, kind: str, your_input: Any) -> wire.FieldProblem:
+    return {
+        "field": _cut(field, MAX_ECHO),
+        "message": _cut(message, MAX_MESSAGE),
+        "type": kind,
+        "your_input": _echo(your_input),
+    }
+
+
+def _validation_body(details: list[wire.FieldProblem], how_to_fix: str) -> wire.Unprocessable:
     return {
         "error": "Validation Error",
         "message": "; ".join(f"{one['field']}: {one['message']}" for one in details),
@@ -127,6 +153,27 @@ async def _unexpected(_: Request, error: Exception) -> Response:
         "how_to_fix": "Try again; if it happens again, report the request_id.",
     }
     return problem(500, body)
+
+
+def _echo(value: Any) -> Any:
+    """The input as it came; of a long one, the beginning of its JSON text.
+
+    Written piece by piece: the whole may be nested deeper than Python recurses.
+    """
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, str):
+        return _cut(value, MAX_ECHO)
+    text = ""
+    for piece in json.JSONEncoder(default=str).iterencode(value):
+        text += piece
+        if len(text) > MAX_ECHO:
+            return _cut(text, MAX_ECHO)
+    return value
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def _finite(value: Any) -> Any:

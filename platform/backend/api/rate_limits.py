@@ -3,6 +3,8 @@
 Several workers count apart, so the limits are a brake for clients that run wild, not a quota.
 """
 
+import math
+import time
 from collections.abc import Awaitable, Callable
 
 from fastapi import Request
@@ -10,7 +12,7 @@ from limits import parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
-from core.errors import TooManyRequests
+from core.errors import RateLimited
 
 
 def install() -> MovingWindowRateLimiter:
@@ -28,9 +30,8 @@ def per_address(limit: str) -> Callable[[Request], Awaitable[None]]:
             return
         address = request.client.host if request.client else "unknown"
         if not await state.rate_limits.hit(item, address, request.url.path):
-            raise TooManyRequests(
-                f"Rate limit exceeded: {item.amount} per {item.get_expiry()} s",
-                "Wait, then try again.",
-            )
+            window = await state.rate_limits.get_window_stats(item, address, request.url.path)
+            wait = math.ceil(window.reset_time - time.time())
+            raise RateLimited(limit, max(1, wait))
 
     return check

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
@@ -33,7 +33,9 @@ from utils.graduation import MIN_REVIEWERS, UNSETTLED, canonize_if_settled, grad
 router = APIRouter(prefix="/review", tags=["reviews"])
 
 
-def content_type(content_type: str) -> ContentType:
+def content_type(
+    content_type: Annotated[str, Path(json_schema_extra={"enum": [*ContentType]})],
+) -> ContentType:
     """The kind of content in the path; the contract answers 400, not 422, to another word."""
     try:
         return ContentType(content_type)

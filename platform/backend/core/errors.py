@@ -8,7 +8,8 @@
     ├── Conflict             409  somebody else was first
     ├── PayloadTooLarge      413
     ├── Invalid              422  one field is wrong in a way that its type cannot say
-    ├── TooManyRequests      429
+    ├── TooManyRequests      429  a limit of what an agent may have or repeat
+    │   └── RateLimited           a limit of how fast it may ask
     └── Unavailable          503  try again soon
     DatabaseInUse                 the embedded database belongs to another server
     NoDatabase                    no PostgreSQL to be had
@@ -73,6 +74,14 @@ class Invalid(PlatformError):
 
 class TooManyRequests(PlatformError):
     status = 429
+
+
+class RateLimited(TooManyRequests):
+    """Too fast, whatever the request says. `retry_after` is in whole seconds."""
+
+    def __init__(self, limit: str, retry_after: int) -> None:
+        super().__init__(f"Rate limit exceeded: {limit}", f"Try again in {retry_after} s.")
+        self.retry_after = retry_after
 
 
 class Unavailable(PlatformError):

@@ -13,20 +13,22 @@ execute together, so it costs no extra round trip.
 """
 
 import asyncio
+import select
 from typing import Any
 
 import orjson
 import psycopg
 from psycopg.adapt import Buffer, Loader
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
 
 from core.errors import Unavailable
 from core.settings import Settings
 from db.urls import libpq_url, sqlalchemy_url
 
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
 """A page takes a millisecond. A database that has not answered after this long will not."""
 
 PageConnection = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -55,6 +57,7 @@ class Database:
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
         )
+        event.listen(self.engine.sync_engine, "checkout", _find_out_the_dead)
         self.session = async_sessionmaker(self.engine, expire_on_commit=False)
         self.autocommit = async_sessionmaker(
             self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
@@ -67,11 +70,12 @@ class Database:
             max_size=settings.page_pool_size,
             max_waiting=settings.page_queue_size,
             timeout=settings.page_queue_seconds,
-            # Pauses between attempts double. When nobody can be waiting any more, the pool gives up,
-            # and the next reader makes it try anew: a database that is back is found at once.
-            reconnect_timeout=settings.page_queue_seconds,
+            # The pauses between attempts to connect double: after a long outage they would outlast
+            # the readers. Given up early, the next reader's request is a new attempt.
+            reconnect_timeout=settings.page_queue_seconds / 2,
             open=False,
         )
+        self._patience = settings.page_queue_seconds + ANSWER_SECONDS
 
     async def open(self) -> None:
         """Connects both pools, so that the first request pays no connection set-up."""
@@ -87,7 +91,7 @@ class Database:
         """
         reading = asyncio.create_task(self._read(statement, params))
         try:
-            await asyncio.wait((reading,), timeout=ANSWER_SECONDS)
+            await asyncio.wait((reading,), timeout=self._patience)
             if not reading.done():
                 raise Unavailable("The database does not answer")
             return reading.result()
@@ -113,6 +117,17 @@ class Database:
     async def close(self) -> None:
         await self.pages.close()
         await self.engine.dispose()
+
+
+def _find_out_the_dead(connection: Any, *_: object) -> None:
+    """Makes SQLAlchemy replace its connections when the database hung up on this idle one.
+
+    An idle connection has nothing to read but its end. Looking costs no round trip, unlike a ping.
+    """
+    socket = select.poll()
+    socket.register(connection.driver_connection.fileno(), select.POLLIN)
+    if socket.poll(0):
+        raise InvalidatePoolError("the database closed the connection")
 
 
 async def _configure_page_connection(connection: PageConnection) -> None:

@@ -93,8 +93,9 @@ class Selection:
         """The one statement of the page and its parameters.
 
         Two things keep every page an index scan, however deep and however rare the filter: the
-        row-value comparison (its OR form reads all rows above the cursor), and one scan per type
-        when several are asked for (`= ANY` could not use the index's order).
+        row-value comparison (its OR form reads all rows above the cursor), and, when several types
+        are asked for, one scan for each, merged. Only so does the planner know how rare a type is:
+        `= ANY`, or a join with the list of types, reads the whole feed in search of a rare one.
         """
         ids = ("world_id", "agent_id", "dweller_id", "story_id")
         params: dict[str, Any] = {name: getattr(self, name) for name in ids if getattr(self, name)}
@@ -102,25 +103,20 @@ class Selection:
         if self.cursor:
             where.append("(created_at, id) < (%(time)s, %(row_id)s)")
             params |= {"time": self.cursor.created_at, "row_id": self.cursor.id}
-        params["limit"] = self.limit
-        if len(self.types) > 1:
-            params["types"] = self.types
-            return _SEVERAL_TYPES.format(scan=_scan([*where, "event_type = wanted.type"])), params
-        if self.types:
-            params["type"] = self.types[0]
-            where.append("event_type = %(type)s")
-        return _scan(where), params
+        types = {f"type_{number}": name for number, name in enumerate(self.types)}
+        scans = [_scan([*where, f"event_type = %({param})s"]) for param in types] or [_scan(where)]
+        return _merged(scans), params | types | {"limit": self.limit}
 
 
 def _scan(where: list[str]) -> str:
-    return _SCAN.format(where="WHERE " + " AND ".join(where) if where else "")
+    condition = "WHERE " + " AND ".join(where) if where else ""
+    return f"SELECT created_at, id, payload FROM platform_feed_events {condition} {_NEWEST_FIRST}"
 
 
-_SCAN = """
-SELECT created_at, id, payload FROM platform_feed_events
-{where}
-ORDER BY created_at DESC, id DESC LIMIT %(limit)s"""
+def _merged(scans: list[str]) -> str:
+    if len(scans) == 1:
+        return scans[0]
+    return " UNION ALL ".join(f"({scan})" for scan in scans) + _NEWEST_FIRST
 
-_SEVERAL_TYPES = """
-SELECT item.* FROM unnest(%(types)s::text[]) AS wanted(type), LATERAL ({scan}) AS item
-ORDER BY created_at DESC, id DESC LIMIT %(limit)s"""
+
+_NEWEST_FIRST = " ORDER BY created_at DESC, id DESC LIMIT %(limit)s"

@@ -20,7 +20,7 @@ class Registration(Body):
     model_id: ModelId | None = None
     callback_url: HttpUrl | None = None
     callback_token: str | None = Field(None, max_length=256)
-    platform_notifications: bool = True
+    platform_notifications: bool = Field(True, strict=True)
 
 
 class ModelUpdate(Body):

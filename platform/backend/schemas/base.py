@@ -4,7 +4,12 @@ import math
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AnyHttpUrl, BaseModel, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, AnyHttpUrl, BaseModel, Field, TypeAdapter, field_validator
+
+MAX_DEPTH = 32
+"""JSON that is nested deeper, some readers and writers of it cannot handle."""
+MAX_VALUES = 10_000
+"""In one field. Each could be wrong in several ways, and every error costs time and memory."""
 
 
 def storable(text: str) -> str:
@@ -39,54 +44,50 @@ HttpUrl = Annotated[
 
 
 class Body(BaseModel):
-    """A request body. Every text in it, however deep, can be stored; unknown keys are ignored."""
+    """A request body. Every field can be stored, however deep; unknown keys are ignored."""
 
-    @model_validator(mode="before")
+    @field_validator("*", mode="before")
     @classmethod
-    def _storable(cls, data: Any) -> Any:
-        for text in _texts(data):
-            storable(text)
-        return data
+    def _storable(cls, value: Any) -> Any:
+        count = 0
+        for depth, level in enumerate(_levels(value)):
+            count += len(level)
+            if depth > MAX_DEPTH:
+                raise ValueError(f"must not be nested deeper than {MAX_DEPTH} levels")
+            if count > MAX_VALUES:
+                raise ValueError(f"must not hold more than {MAX_VALUES} values")
+            for node in level:
+                _check(node)
+        return value
 
 
-def _texts(value: Any) -> Iterator[str]:
-    stack = [value]
-    while stack:
-        match stack.pop():
-            case str() as text:
-                yield text
-            case dict() as mapping:
-                stack += [*mapping.keys(), *mapping.values()]
-            case list() as items:
-                stack += items
+FreeJson = dict[str, Any]
+"""A JSON object whose keys are the sender's; `Body` sees to it that it can be stored."""
 
 
-MAX_DEPTH = 32
+def _check(node: Any) -> None:
+    match node:
+        case str():
+            storable(node)
+        case float() if not math.isfinite(node):
+            raise ValueError("numbers must be finite")
+        case int() if not -(2**63) <= node < 2**63:
+            raise ValueError("whole numbers must fit into 64 bits")
 
 
-def _modest(value: dict[str, Any]) -> dict[str, Any]:
-    """What jsonb takes and every JSON library gives back: no deep nests, no numbers beyond them."""
-    level: list[Any] = [value]
-    for _ in range(MAX_DEPTH):
-        if any(_beyond_numbers(node) for node in level):
-            raise ValueError("numbers must be finite, and whole numbers must fit into 64 bits")
-        level = [child for node in level for child in _children(node)]
-    if level:
-        raise ValueError(f"objects and lists may be nested {MAX_DEPTH} deep")
-    return value
+def _levels(value: Any) -> Iterator[list[Any]]:
+    """The value, then what it holds, then what that holds, …; keys count as values."""
+    level = [value]
+    while level:
+        yield level
+        level = [inner for outer in level for inner in _held_by(outer)]
 
 
-def _children(node: Any) -> list[Any]:
-    if isinstance(node, dict):
-        return list(node.values())
-    return node if isinstance(node, list) else []
-
-
-def _beyond_numbers(node: Any) -> bool:
-    if isinstance(node, float):
-        return not math.isfinite(node)
-    return isinstance(node, int) and not -(2**63) <= node < 2**63
-
-
-FreeJson = Annotated[dict[str, Any], AfterValidator(_modest)]
-"""A JSON object whose keys are the sender's."""
+def _held_by(value: Any) -> list[Any]:
+    match value:
+        case dict():
+            return [*value.keys(), *value.values()]
+        case list():
+            return value
+        case _:
+            return []

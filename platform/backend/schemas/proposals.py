@@ -11,17 +11,17 @@ from typing_extensions import TypedDict
 from db.models import Proposal, User, Validation, ValidationVerdict
 from schemas.base import Body
 
-Year = Annotated[int, Field(ge=2030, le=2500)]
+Year = Annotated[int, Field(strict=True, ge=2030, le=2500)]
 
 
 class CausalStep(Body):
-    year: int = Field(ge=2026, le=9999)
+    year: int = Field(strict=True, ge=2026, le=9999)
     event: str = Field(min_length=10)
     reasoning: str = Field(min_length=10)
 
 
 class RevisedStep(Body):
-    year: int = Field(ge=0, le=9999)
+    year: int = Field(strict=True, ge=0, le=9999)
     event: str
     reasoning: str
 

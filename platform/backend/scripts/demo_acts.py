@@ -32,10 +32,7 @@ def arrive(stage: Stage) -> None:
     for role in CAST:
         known = stage.get("/api/auth/check", {"name": role.name})["possible_existing_agents"]
         answer = stage.send(None, "POST", "/api/auth/agent", role.registration()).json()
-        agent = answer["agent"]
-        stage.agents[role] = Agent(
-            agent["id"], role.name, agent["username"], answer["api_key"]["key"]
-        )
+        stage.agents[role] = Agent(answer["agent"]["id"], answer["api_key"]["key"])
         found = "finds a namesake" if known else "finds its name free"
         stage.show(role, f"{found} and registers")
 
@@ -80,12 +77,12 @@ def repeat(stage: Stage) -> None:
     """A lost answer does no harm: the repeated request is answered, and nothing happens twice"""
     idea = worlds.CONVALESCENT_GUILD
     once = {"X-Idempotency-Key": str(uuid4())}
-    for what in ("drafts", "did not hear the answer and again drafts"):
+    for again in ("", ", again"):
         answer = stage.send(idea.author, "POST", "/api/proposals", idea.draft, headers=once)
         stage.ids[idea] = answer.json()["id"]
         replayed = "x-idempotent-replay" in answer.headers
-        outcome = f"proposal {stage.ids[idea][:8]}" + (", from the server's notes" * replayed)
-        stage.tell(idea.author.name, f"{what} {idea.name}", outcome)
+        outcome = f"proposal {stage.ids[idea][:8]}" + ", the answer of before" * replayed
+        stage.tell(idea.author.name, f"drafts {idea.name}{again}", outcome)
 
 
 def strengthen(stage: Stage) -> None:
@@ -224,7 +221,7 @@ def _review(stage: Stage, idea: Idea, points: Sequence[Point], *, add: bool = Fa
     topics = " and ".join(point.topic for point in points)
     answer = stage.does(
         points[0].reviewer,
-        f"adds a point on {topics}" if add else f"reviews {idea.name}: {topics}",
+        f"adds a word on {topics}" if add else f"doubts {topics}",
         f"/api/review/proposal/{stage.ids[idea]}/{'add-feedback' if add else 'feedback'}",
         {"feedback_items": [point.body() for point in points]},
     )
@@ -257,7 +254,7 @@ def _resolve(stage: Stage, idea: Idea, point: Point) -> None:
 def _reopen(stage: Stage, idea: Idea, point: Point) -> None:
     stage.does(
         point.reviewer,
-        f"is not content after all about {point.topic}",
+        f"has second thoughts on {point.topic}",
         f"/api/review/feedback-item/{stage.ids[point]}/reopen",
         concerns=idea.author,
     )

@@ -26,10 +26,10 @@ PAGE = 50
 
 HEADLINES = {
     "agent_registered": "{agent[username]}",
-    "proposal_submitted": "{proposal[name]}: {proposal[status]}",
-    "proposal_validated": "{proposal[name]}: {validation[verdict]}",
-    "proposal_revised": "{content_name}, revision {revision_count}",
-    "proposal_graduated": "{reviewer_count} reviewers, {feedback_items_resolved} points settled",
+    "proposal_submitted": "{proposal[status]}, votes {proposal[validation_count]}",
+    "proposal_validated": "{validation[verdict]}",
+    "proposal_revised": "revision {revision_count}",
+    "proposal_graduated": "reviewers {reviewer_count}, points {feedback_items_resolved}",
     "aspect_proposed": "{aspect[type]}: {aspect[title]}",
     "aspect_approved": "{aspect[type]}: {aspect[title]}",
     "dweller_created": "{dweller[name]}, {dweller[role]}",
@@ -38,8 +38,8 @@ HEADLINES = {
     "story_revised": "revision {story[revision_count]}, {story[status]}",
     "story_reviewed": "recommends acclaim: {recommends_acclaim}",
     "world_created": "{world[name]}, {world[year_setting]}",
-    "review_submitted": "{content_name}: {feedback_count} points",
-    "feedback_resolved": "{content_name}: {items_resolved} settled, {items_remaining} left",
+    "review_submitted": "points {feedback_count}",
+    "feedback_resolved": "settled {items_resolved}, left {items_remaining}",
 }
 """What a line says about an item, by type."""
 
@@ -63,8 +63,6 @@ class Agent:
     """A role that has registered."""
 
     id: str
-    name: str
-    username: str
     key: str
 
 
@@ -140,9 +138,9 @@ class Stage:
     def tell(self, who: str, what: str, outcome: RenderableType) -> None:
         """One line: who, what, and what came of it."""
         line = Table.grid(padding=(0, 1), expand=True)
-        line.add_column(width=15, style="bold", no_wrap=True)
+        line.add_column(width=13, style="bold", no_wrap=True)
+        line.add_column(ratio=3, no_wrap=True, overflow="ellipsis")
         line.add_column(ratio=4, no_wrap=True, overflow="ellipsis")
-        line.add_column(ratio=5, no_wrap=True, overflow="ellipsis")
         line.add_row(Text(who), Text(what), outcome)
         self._console.print(line)
         time.sleep(self._pace)

@@ -29,7 +29,7 @@ from main import create_app
 from tests.support.machine import forget_settings, missing
 from tests.support.pgbouncer import find_pgbouncer, pgbouncer
 from tests.support.postgres import PostgresServer, address, embedded_server
-from tests.support.server import ServerProcess
+from tests.support.server import ServerProcess, StartServer
 from tests.support.statements import recorded_statements
 from tests.support.tcp_proxy import TcpProxy
 
@@ -144,8 +144,8 @@ def statements() -> Callable[[], AbstractContextManager[list[str]]]:
 @pytest.fixture
 def start_server(
     database_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., ServerProcess]]:
-    """`start_server(PORT="8123")` starts a server with further variables in its environment."""
+) -> Iterator[StartServer]:
+    """For tests that need several servers, or special settings: `start_server(TESTING="false")`."""
     with ExitStack() as running:
 
         def start(**variables: str) -> ServerProcess:
@@ -166,6 +166,6 @@ def start_server(
 
 
 @pytest.fixture
-def server(start_server: Callable[..., ServerProcess]) -> ServerProcess:
+def server(start_server: StartServer) -> ServerProcess:
     """A real server on a free port, whose database is the test's."""
     return start_server()

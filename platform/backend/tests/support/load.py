@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
@@ -114,9 +115,9 @@ def _parse(head: bytes) -> tuple[int, dict[bytes, bytes]]:
 
 async def _main(url: str, connections: int, requests: int) -> None:
     run = _Run(url, requests)
-    loop = asyncio.get_running_loop()
-    clients = [_Client(run) for _ in range(connections)]
-    await asyncio.gather(*(loop.create_connection(lambda c=c: c, *run.address) for c in clients))
+    create = asyncio.get_running_loop().create_connection
+    opening = [create(partial(_Client, run), *run.address) for _ in range(connections)]
+    clients = [client for _, client in await asyncio.gather(*opening)]
     await asyncio.gather(*(client.done for client in clients))
     sys.stdout.write(json.dumps(run.report()))
 

@@ -1,0 +1,239 @@
+"""Reading when something is wrong: the database, the readers, or their number.
+
+A reader gets a page or a 503 that says when to come again, in bounded time, and never an empty 200.
+Whatever happened, the next reader is not made to pay for it.
+
+Slow queries are made with a lock on the feed's table: a page then hangs in the database for exactly
+as long as the test wants, and the database tells how many hang.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+
+import httpx2
+import psycopg
+import pytest
+
+from db.session import ANSWER_SECONDS
+from tests.support.answers import refused
+from tests.support.load import load
+from tests.support.postgres import by_way_of
+from tests.support.server import ServerProcess
+from tests.support.tcp_proxy import TcpProxy
+
+PATHS = ("/api/feed", "/api/feed/stream")
+PAGE_POOL_SIZE = 4
+PAGE_QUEUE_SECONDS = 2
+MARGIN = 3  # seconds that a busy machine may add
+
+StartServer = Callable[..., ServerProcess]
+
+
+@pytest.fixture
+def proxied_server(start_server: StartServer, database_url: str, proxy: TcpProxy) -> ServerProcess:
+    return start_server(DATABASE_URL=by_way_of(database_url, proxy.port))
+
+
+@pytest.fixture
+async def reader(proxied_server: ServerProcess) -> AsyncIterator[httpx2.AsyncClient]:
+    """Reads from a server whose connections to the database go through the proxy."""
+    async with _reader(proxied_server) as reader:
+        yield reader
+
+
+def _reader(server: ServerProcess) -> httpx2.AsyncClient:
+    limits = httpx2.Limits(max_connections=None)
+    return httpx2.AsyncClient(base_url=server.url, timeout=30, limits=limits)
+
+
+@pytest.fixture
+def observer(database_url: str) -> Iterator[psycopg.Connection]:
+    """A connection that goes past the proxy."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+@asynccontextmanager
+async def slow_pages(observer: psycopg.Connection) -> AsyncIterator[None]:
+    """Pages that are asked for in this block wait for its end."""
+    with observer.transaction():
+        observer.execute("LOCK TABLE platform_feed_events IN ACCESS EXCLUSIVE MODE")
+        yield
+
+
+async def until_hanging(observer: psycopg.Connection, queries: int) -> None:
+    """Waits until exactly so many queries wait for the lock."""
+    async with asyncio.timeout(ANSWER_SECONDS + PAGE_QUEUE_SECONDS + MARGIN):
+        while hanging(observer) != queries:  # noqa: ASYNC110  # PostgreSQL does not announce it
+            await asyncio.sleep(0.01)
+
+
+def hanging(observer: psycopg.Connection) -> int:
+    observer.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees the past
+    row = observer.execute(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    ).fetchone()
+    assert row
+    return int(row[0])
+
+
+async def read(reader: httpx2.AsyncClient, pages: int) -> list[httpx2.Response]:
+    """Asks for so many pages at the same time."""
+    requests = (reader.get(PATHS[number % 2]) for number in range(pages))
+    return list(await asyncio.gather(*requests))
+
+
+def check_pages(responses: Sequence[httpx2.Response]) -> None:
+    for response in responses:
+        assert response.status_code == 200, response.text
+        assert response.content
+
+
+def check_unavailable(responses: Sequence[httpx2.Response], within: float) -> None:
+    for response in responses:
+        assert refused(response, 503)
+        assert response.headers["content-type"] == "application/json"
+        assert int(response.headers["retry-after"]) >= 1
+        assert response.elapsed.total_seconds() < within + MARGIN
+
+
+async def check_pool(reader: httpx2.AsyncClient, observer: psycopg.Connection) -> None:
+    """Every connection of the pool can be put to work, and works."""
+    async with slow_pages(observer):
+        pages = asyncio.create_task(read(reader, 2 * PAGE_POOL_SIZE))
+        await until_hanging(observer, PAGE_POOL_SIZE)
+    check_pages(await pages)
+
+
+# ── the database goes ────────────────────────────────────────────────────────────────────────────
+
+
+async def test_without_a_database_readers_get_503_until_it_is_back(
+    reader: httpx2.AsyncClient, proxy: TcpProxy, observer: psycopg.Connection
+) -> None:
+    """Gone for long enough that pauses between attempts to connect would be longer than a wait."""
+    proxy.refuse = True
+    proxy.cut()
+    for _ in range(2):
+        check_unavailable(await read(reader, 8), within=PAGE_QUEUE_SECONDS)
+    proxy.refuse = False
+    for _ in range(10):
+        check_pages(await read(reader, 8))
+    await check_pool(reader, observer)
+
+
+async def test_connections_that_died_while_idle_cost_no_reader_a_page(
+    reader: httpx2.AsyncClient, proxy: TcpProxy, observer: psycopg.Connection
+) -> None:
+    """As after a restart of the database, or of what stands before it."""
+
+    def restart() -> None:
+        observer.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+    for kill in (proxy.cut, restart):
+        for readers in (1, PAGE_POOL_SIZE, 4 * PAGE_POOL_SIZE):
+            kill()
+            check_pages(await read(reader, readers))
+        kill()
+        assert (await reader.get("/health")).status_code == 200
+        kill()
+        agent = {"name": kill.__name__, "username": kill.__name__}
+        check_pages([await reader.post("/api/auth/agent", json=agent)])
+        await check_pool(reader, observer)
+
+
+async def test_a_database_that_does_not_answer_is_not_waited_for(
+    reader: httpx2.AsyncClient, proxy: TcpProxy, observer: psycopg.Connection
+) -> None:
+    proxy.black_hole = True
+    pages = await read(reader, 2 * PAGE_POOL_SIZE)
+    check_unavailable(pages, within=PAGE_QUEUE_SECONDS + ANSWER_SECONDS)
+    proxy.black_hole = False
+    for _ in range(5):
+        check_pages(await read(reader, 8))
+    await check_pool(reader, observer)
+
+
+async def test_a_query_that_hangs_is_cancelled(
+    reader: httpx2.AsyncClient, observer: psycopg.Connection
+) -> None:
+    async with slow_pages(observer):
+        pages = await read(reader, PAGE_POOL_SIZE)
+        await until_hanging(observer, 0)
+    check_unavailable(pages, within=PAGE_QUEUE_SECONDS + ANSWER_SECONDS)
+    check_pages(await read(reader, 8))
+    await check_pool(reader, observer)
+
+
+# ── readers go ───────────────────────────────────────────────────────────────────────────────────
+
+ROUNDS = 45  # with every connection of the pool: 180
+
+
+async def test_readers_who_hang_up_harm_nobody(
+    reader: httpx2.AsyncClient, proxied_server: ServerProcess, observer: psycopg.Connection
+) -> None:
+    """In every round the whole pool works for readers who leave, and others wait behind them."""
+    url = httpx2.URL(proxied_server.url)
+
+    async def ask(path: str) -> asyncio.StreamWriter:
+        _, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {url.host}\r\n\r\n".encode())
+        return writer
+
+    for _ in range(ROUNDS):
+        async with slow_pages(observer):
+            leaving = [await ask(PATHS[number % 2]) for number in range(PAGE_POOL_SIZE)]
+            await until_hanging(observer, PAGE_POOL_SIZE)
+            innocent = asyncio.create_task(read(reader, 3))
+            for writer in leaving:
+                writer.transport.abort()
+            # An answer of the server that needs no database: by then it knows who left.
+            assert (await reader.get("/nowhere")).status_code == 404
+        check_pages(await innocent)
+    await check_pool(reader, observer)
+
+
+# ── too many readers ─────────────────────────────────────────────────────────────────────────────
+
+
+async def test_what_exceeds_the_queue_is_refused_at_once(
+    start_server: StartServer, observer: psycopg.Connection
+) -> None:
+    """One page runs, two wait for it, seven are too many."""
+    server = start_server(PAGE_POOL_SIZE="1", PAGE_QUEUE_SIZE="2", PAGE_QUEUE_SECONDS="60")
+    async with _reader(server) as reader:
+        async with slow_pages(observer):
+            start = time.monotonic()
+            requests = [asyncio.create_task(reader.get("/api/feed")) for _ in range(10)]
+            answers = asyncio.as_completed(requests)
+            check_unavailable([await next(answers) for _ in range(7)], within=0)
+            assert time.monotonic() - start < MARGIN
+            await until_hanging(observer, 1)
+        check_pages([await answer for answer in answers])
+
+
+def test_overload_slows_all_readers_alike(
+    server: ServerProcess, observer: psycopg.Connection
+) -> None:
+    """256 connections that never pause: answers stay orderly, and nobody starves."""
+    observer.execute(
+        """INSERT INTO platform_feed_events (event_type, payload, created_at)
+        SELECT 'agent_registered', jsonb_build_object('id', n::text, 'text', repeat('x', 400)),
+               timestamptz '2026-01-01' + n * interval '1 s'
+        FROM generate_series(1, 1000) AS n"""
+    )
+    load(f"{server.url}/api/feed", connections=256, requests=1000)
+    measured = load(f"{server.url}/api/feed", connections=256, requests=6000)
+    assert measured.statuses.keys() <= {200, 503}
+    assert sum(measured.statuses.values()) == 6000
+    assert measured.statuses[200] > 0
+    assert measured.without_retry_after == 0
+    assert measured.p99 < 10 * measured.p50, measured
+    check_pages([httpx2.get(f"{server.url}{path}") for path in PATHS])
