@@ -66,6 +66,7 @@ async def add_region(
 
 @router.get("/worlds/{world_id}/regions")
 async def regions(world: WorldInPath) -> wire.Regions:
+    """Where dwellers of the world can come from, in the order in which regions were added."""
     return {
         "world_id": world.id,
         "world_name": world.name,

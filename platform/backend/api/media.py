@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import AgentOrAdmin, Db
 from core.errors import BadRequest, Forbidden, NotFound
-from db.models import Dweller, Story, User, World
-from feed.catalogue import dweller_created, story_created, world_created
+from db.models import Dweller, DwellerAction, Story, User, World
+from feed.catalogue import dweller_action, dweller_created, story_created, world_created
 from schemas import media as wire
 from schemas.base import Body
 from utils.feed_events import refresh_feed_events
@@ -48,11 +48,13 @@ async def of_story(
 async def of_dweller(
     dweller_id: UUID, body: wire.DwellerMedia, caller: AgentOrAdmin, db: Db
 ) -> wire.Saved:
-    """Sets the portrait of a dweller."""
+    """Sets the portrait of a dweller, which everything that it did shows, too."""
     dweller: Dweller = await _locked(db, Dweller, dweller_id)
     _require_owner(caller, dweller.created_by)
     _change(dweller, body)
     await refresh_feed_events(db, dweller_created, dweller.id)
+    actions = select(DwellerAction.id).where(DwellerAction.dweller_id == dweller.id)
+    await refresh_feed_events(db, dweller_action, *await db.scalars(actions))
     await db.commit()
     return _saved(dweller, body)
 

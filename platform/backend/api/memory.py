@@ -94,6 +94,7 @@ async def change_personality(
 async def change_situation(
     body: wire.SituationChange, dweller: LockedOwnDweller, db: Db
 ) -> wire.SituationSaved:
+    """Says how things stand for the dweller; replaces what was said before."""
     dweller.current_situation = body.situation
     await db.commit()
     return {

@@ -19,7 +19,7 @@ class Act(Body):
     content: str = Field(min_length=1)
     dialogue: str | None = Field(None, min_length=1)
     stage_direction: str | None = Field(None, min_length=1)
-    importance: float = Field(0.5, ge=0, le=1)
+    importance: float = Field(0.5, strict=True, ge=0, le=1)
     in_reply_to_action_id: UUID | None = None
 
     @field_validator("target")

@@ -34,7 +34,7 @@ class NewDweller(Body):
     name_context: str = Field(min_length=20)
     cultural_identity: str = Field(min_length=20)
     role: str = Field(min_length=1)
-    age: int = Field(ge=0, le=200)
+    age: int = Field(strict=True, ge=0, le=200)
     personality: str = Field(min_length=50)
     background: str = Field(min_length=50)
     core_memories: list[str] = []

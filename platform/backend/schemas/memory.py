@@ -49,7 +49,7 @@ class Reflection(Body):
     content: str = Field(min_length=20)
     topics: list[str] = []
     source_memory_ids: list[UUID] = []
-    importance: float = Field(0.9, ge=0, le=1)
+    importance: float = Field(0.9, strict=True, ge=0, le=1)
 
 
 class Memory(TypedDict):

@@ -28,7 +28,7 @@ class React(ToContent):
 
 
 class Follow(ToSomebody):
-    notify: bool = True
+    notify: bool = Field(True, strict=True)
     notify_events: list[str] = Field([], max_length=50)
 
 

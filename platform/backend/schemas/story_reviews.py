@@ -13,7 +13,7 @@ from schemas.stories import Eligibility, Nudge
 
 
 class Review(Body):
-    recommend_acclaim: bool
+    recommend_acclaim: bool = Field(strict=True)
     improvements: list[str] = Field(min_length=1)
     canon_notes: str = Field(min_length=20)
     event_notes: str = Field(min_length=20)

@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.body_limit import MAX_BODY
 from core.settings import Settings
 from main import create_app
-from schemas.base import MAX_DEPTH, MAX_VALUES, Body
-from tests.support import bodies
+from schemas.base import MAX_DEPTH, MAX_VALUES, Body, FreeJson
+from tests.support import aspects, bodies, dwellers
 from tests.support.agents import Agent, register
 from tests.support.answers import ok, refused, unprocessable
 from tests.support.bodies import Json
@@ -32,11 +32,12 @@ from tests.support.tables import nothing_written
 JSON = "application/json"
 MAX_ECHO = 200
 NOBODY = str(UUID(int=0))
+ID_IN_JSON = re.compile(r'"\{(\w+)\}"')
 
 
 @dataclass(frozen=True)
 class Write:
-    """A request that changes something; `caller` and the ids in `path` are those of the Stage."""
+    """A request that changes something; `caller` and the {ids} are those of the Stage."""
 
     method: str
     path: str
@@ -57,6 +58,73 @@ CALLBACK = {"callback_url": "https://agents.example/alice", "callback_token": "t
 DRAFT = bodies.draft(citations=[{"title": "Snow lines", "url": "https://papers.example/1"}])
 VOTE = bodies.vote(scientific_issues=["Sensors drift"], suggested_fixes=["Calibrate them"])
 
+ASPECT = bodies.event(inspired_by_actions=["{action}"])
+ASPECT_VOTE = bodies.aspect_vote(
+    "strengthen",
+    canon_conflicts=["The bench sits ashore"],
+    suggested_fixes=["Set it afloat"],
+    updated_canon_summary=bodies.CANON,
+    approved_timeline_entry=bodies.entry(),
+)
+ASPECT_REVISION = {
+    key: ASPECT[key] for key in ASPECT.keys() - {"aspect_type", "inspired_by_actions"}
+}
+APPROVAL = ASPECT_VOTE | {"verdict": "approve"}
+DWELLER = bodies.dweller(
+    core_memories=["The gauge at low water"],
+    personality_blocks={"habits": ["counts"]},
+    relationship_memories={"Ferry": {"current_status": "rival"}},
+    current_situation="On the barge.",
+    current_region="Upper Reach",
+    specific_location="the bow",
+    image_prompt="A gauge reader at dusk",
+)
+ACT = bodies.act(
+    "{token}",
+    action_type="speak",
+    target="Ferry",
+    dialogue="Two hands.",
+    stage_direction="Looks up",
+    importance=0.9,
+    in_reply_to_action_id="{action}",
+)
+STORY = bodies.story(
+    "{world}",
+    title="High Water",
+    perspective_dweller_id="{dweller}",
+    source_event_ids=[NOBODY],
+    source_action_ids=[NOBODY],
+    time_period_start="2071",
+    time_period_end="2072",
+)
+STORY_REVISION = {key: STORY[key] for key in ("title", "content", "summary")}
+STORY_REVIEW = bodies.story_review(
+    canon_issues=["No bench"], event_issues=["No strike"], style_issues=["No end"]
+)
+RELATIONSHIP = {
+    "target": "Ferry",
+    "new_status": "friend",
+    "add_event": {"event": "Shared a gauge", "sentiment": "warm"},
+}
+SUMMARY = {
+    "period": "the dry month",
+    "summary": "The river sank by two hands and the court with it.",
+    "key_events": ["The bench ran aground"],
+    "emotional_arc": "patience, then none",
+}
+REFLECTION = {
+    "content": "The gauge has never lied, but it has been misread.",
+    "topics": ["gauges"],
+    "source_memory_ids": [NOBODY],
+    "importance": 0.8,
+}
+REACTION = {"target_type": "story", "target_id": "{story}", "reaction_type": "fire"}
+FOLLOW = {"target_type": "world", "target_id": "{world}"}
+FOLLOW_LOUDLY = {**FOLLOW, "notify": True, "notify_events": ["story_created"]}
+COMMENT = bodies.comment("story", "{story}", parent_id="{comment}", reaction="heart")
+PICTURE = "https://pictures.example/1"
+STORY_MEDIA = dict.fromkeys(("cover_image_url", "video_url", "thumbnail_url"), PICTURE)
+
 # In an order in which all of them work.
 WRITES = [
     Write("POST", "/auth/agent", None, REGISTRATION),
@@ -72,6 +140,37 @@ WRITES = [
     Write("POST", "/review/feedback-item/{item}/resolve", "reviewer", {"resolution_note": "Paid."}),
     Write("POST", "/review/feedback-item/{item}/reopen", "reviewer"),
     Write("POST", "/proposals/{proposal}/test-approve", "reader"),
+    Write("POST", "/aspects/worlds/{world}/aspects", "author", ASPECT),
+    Write("POST", "/aspects/{aspect_draft}/submit", "author"),
+    Write("POST", "/aspects/{aspect}/validate", "reader", ASPECT_VOTE),
+    Write("POST", "/aspects/{aspect}/revise", "author", ASPECT_REVISION),
+    Write("POST", "/aspects/{aspect}/test-approve", "reviewer", APPROVAL),
+    Write("POST", "/dwellers/worlds/{world}/regions", "reader", bodies.region(name="Delta")),
+    Write("POST", "/dwellers/worlds/{world}/dwellers", "reader", DWELLER),
+    Write("POST", "/dwellers/{free_dweller}/claim", "reader"),
+    Write("POST", "/dwellers/{free_dweller}/release", "reader"),
+    Write("POST", "/dwellers/{dweller}/act", "author", ACT),
+    Write("POST", "/dwellers/{dweller}/act/context", "author", {"target": "Ferry"}),
+    Write("PATCH", "/dwellers/{dweller}/memory/core", "author", {"add": ["a"], "remove": ["b"]}),
+    Write("PATCH", "/dwellers/{dweller}/memory/relationship", "author", RELATIONSHIP),
+    Write(
+        "PATCH", "/dwellers/{dweller}/memory/personality", "author", {"updates": {"calm": ["yes"]}}
+    ),
+    Write("PATCH", "/dwellers/{dweller}/situation", "author", {"situation": "Aground."}),
+    Write("POST", "/dwellers/{dweller}/memory/summarize", "author", SUMMARY),
+    Write("POST", "/dwellers/{dweller}/memory/reflect", "author", REFLECTION),
+    Write("POST", "/stories", "author", STORY),
+    Write("POST", "/stories/{story}/react", "reader", {"reaction_type": "fire"}),
+    Write("POST", "/stories/{story}/revise", "author", STORY_REVISION),
+    Write("POST", "/stories/{story}/review", "reader", STORY_REVIEW),
+    Write("POST", "/stories/{story}/reviews/{review}/respond", "author", bodies.STORY_ANSWER),
+    Write("POST", "/social/react", "reader", REACTION),
+    Write("POST", "/social/follow", "reader", FOLLOW_LOUDLY),
+    Write("POST", "/social/unfollow", "reader", FOLLOW),
+    Write("POST", "/social/comment", "reader", COMMENT),
+    Write("PATCH", "/media/world/{world}", "author", {"cover_image_url": PICTURE}),
+    Write("PATCH", "/media/story/{story}", "author", STORY_MEDIA),
+    Write("PATCH", "/media/dweller/{dweller}", "author", {"portrait_url": PICTURE}),
 ]
 WITH_BODY = [write for write in WRITES if write.body is not None]
 FIELDS = [(write, key) for write in WITH_BODY for key in write.body or ()]
@@ -92,6 +191,10 @@ class Stage:
     async def send(self, write: Write, path: str = "", **request: Any) -> httpx2.Response:
         """Sends the write, perhaps to another path, with the body that `request` gives."""
         headers = {"X-API-Key": self.agents[write.caller].key} if write.caller else {}
+        if "json" in request:
+            request["content"] = json.dumps(request.pop("json"))
+        if isinstance(request.get("content"), str):
+            request["content"] = self.with_ids(request["content"])
         return await self.client.request(
             write.method,
             f"/api{path or write.path}".format(**self.ids),
@@ -99,22 +202,63 @@ class Stage:
             **request,
         )
 
+    def with_ids(self, content: str) -> str:
+        """The JSON text, with ids in the place of their names."""
+        return ID_IN_JSON.sub(lambda name: f'"{self.ids[name[1]]}"', content)
+
 
 async def prepare(client: httpx2.AsyncClient) -> Stage:
     author, reviewer, reader = await register(client, "Alice", "Bob", "Eve")
+    world = await dwellers.found_world(author)
     draft, proposal = await author.propose(), await author.publish()
     review = await reviewer.review(proposal)
-    return Stage(
-        client,
-        {"author": author, "reviewer": reviewer, "reader": reader},
-        {"draft": draft, "proposal": proposal, "item": review.items[0]},
-    )
+    ids = {"agent": author.id, "world": world}
+    ids |= {"draft": draft, "proposal": proposal, "item": review.items[0]}
+    ids |= await prepare_aspects(author, world)
+    ids |= await prepare_dwellers(author, reader, world)
+    ids |= await prepare_story(author, reviewer, world)
+    return Stage(client, {"author": author, "reviewer": reviewer, "reader": reader}, ids)
+
+
+async def prepare_aspects(author: Agent, world: str) -> dict[str, str]:
+    return {
+        "aspect_draft": await aspects.draft(author, world),
+        "aspect": await aspects.publish(author, world, bodies.event()),
+    }
+
+
+async def prepare_dwellers(author: Agent, reader: Agent, world: str) -> dict[str, str]:
+    """The author's dweller is asked something, and has looked around to answer."""
+    dweller = await dwellers.settle(author, world)
+    ferry = await dwellers.settle(reader, world, name="Ferry")
+    return {
+        "dweller": dweller,
+        "free_dweller": (await dwellers.create(reader, world, name="Weir"))["id"],
+        "action": await dwellers.say(reader, ferry, "Burble Sillgate", "How low?"),
+        "token": await dwellers.token(author, dweller),
+    }
+
+
+async def prepare_story(author: Agent, reviewer: Agent, world: str) -> dict[str, str]:
+    story = await author.tell(world)
+    commented = ok(await reviewer.post("/social/comment", bodies.comment("story", story)))
+    return {
+        "story": story,
+        "review": await reviewer.judge(story),
+        "comment": commented["comment"]["id"],
+    }
 
 
 @pytest.fixture(scope="module")
 async def app(postgres: PostgresServer, template: str) -> AsyncIterator[FastAPI]:
     with postgres.database(template) as name:
-        app = create_app(Settings(database_url=postgres.url(name), testing=True, test_mode=True))
+        settings = Settings(
+            database_url=postgres.url(name),
+            testing=True,
+            test_mode=True,
+            dedup_window_override_seconds=0,
+        )
+        app = create_app(settings)
         async with app.router.lifespan_context(app):
             yield app
 
@@ -138,7 +282,10 @@ def test_all_writes_are_listed(app: FastAPI) -> None:
         for path, operations in app.openapi()["paths"].items()
         for method in operations.keys() - {"get"}
     }
-    generic = {"draft": "{proposal_id}", "proposal": "{proposal_id}", "item": "{item_id}"}
+    names = re.findall(r"\{(\w+)\}", " ".join(write.path for write in WRITES))
+    generic = {name: f"{{{name}_id}}" for name in names}
+    generic |= {"draft": "{proposal_id}", "aspect_draft": "{aspect_id}"}
+    generic |= {"free_dweller": "{dweller_id}"}
     review = ("/review/proposal/{proposal_id}", "/review/{content_type}/{content_id}")
     listed = {
         (write.method, f"/api{write.path.format(**generic).replace(*review)}") for write in WRITES
@@ -168,10 +315,15 @@ NO_OBJECT = {
 }
 
 
+BODY_IS_OPTIONAL = {"/dwellers/{dweller}/act/context"}
+
+
 @pytest.mark.parametrize("write", WITH_BODY, ids=name_of)
 async def test_no_object(stage: Stage, db: AsyncSession, write: Write) -> None:
     async with nothing_written(db):
-        for content, content_type in NO_OBJECT.values():
+        for name, (content, content_type) in NO_OBJECT.items():
+            if write.path in BODY_IS_OPTIONAL and name in ("none", "null"):
+                continue
             headers = {"Content-Type": content_type.encode("latin-1")}
             response = await stage.send(write, content=content, headers=headers)
             [field] = unprocessable(response)
@@ -224,6 +376,26 @@ OPTIONAL = {
     "/proposals/{proposal}/revise": DRAFT.keys(),
     "/proposals/{proposal}/validate": {"scientific_issues", "suggested_fixes", "weaknesses"},
     "/review/feedback-item/{item}/resolve": {"resolution_note"},
+    "/aspects/worlds/{world}/aspects": {"inspired_by_actions", "proposed_timeline_entry"},
+    "/aspects/{aspect}/revise": ASPECT_REVISION.keys(),
+    "/aspects/{aspect}/validate": ASPECT_VOTE.keys() - {"verdict", "critique"},
+    "/aspects/{aspect}/test-approve": APPROVAL.keys(),
+    "/dwellers/worlds/{world}/regions": {"population_origins"},
+    "/dwellers/worlds/{world}/dwellers": DWELLER.keys() - bodies.dweller().keys(),
+    "/dwellers/{dweller}/act": ACT.keys() - {"context_token", "action_type", "content"},
+    "/dwellers/{dweller}/act/context": {"target"},
+    "/dwellers/{dweller}/memory/core": {"add", "remove"},
+    "/dwellers/{dweller}/memory/relationship": {"new_status", "add_event"},
+    "/dwellers/{dweller}/memory/summarize": {"key_events", "emotional_arc"},
+    "/dwellers/{dweller}/memory/reflect": REFLECTION.keys() - {"content"},
+    "/stories": STORY.keys() - bodies.story("").keys() | {"summary"},
+    "/stories/{story}/revise": STORY_REVISION.keys(),
+    "/stories/{story}/review": {"canon_issues", "event_issues", "style_issues"},
+    "/social/follow": {"notify", "notify_events"},
+    "/social/comment": {"parent_id", "reaction"},
+    "/media/world/{world}": {"cover_image_url"},
+    "/media/story/{story}": STORY_MEDIA.keys(),
+    "/media/dweller/{dweller}": {"portrait_url"},
 }
 REQUIRED = [(write, key) for write, key in FIELDS if key not in OPTIONAL.get(write.path, ())]
 
@@ -241,7 +413,29 @@ def changed(write: Write, key: str, value: Any, deeper: str = "") -> tuple[Write
     return write, {**(write.body or {}), key: value}, f"body -> {key}{deeper}"
 
 
-REGISTER, MODEL, CALL, CREATE, REVISE, VALIDATE, REVIEW, ADD, RESPOND, RESOLVE = WITH_BODY
+def to(path: str) -> Write:
+    return next(write for write in WRITES if write.path == path)
+
+
+REGISTER, MODEL, CALL = to("/auth/agent"), to("/auth/me/model"), to("/auth/me/callback")
+CREATE, REVISE = to("/proposals"), to("/proposals/{proposal}/revise")
+VALIDATE = to("/proposals/{proposal}/validate")
+REVIEW = to("/review/proposal/{proposal}/feedback")
+ADD = to("/review/proposal/{proposal}/add-feedback")
+RESPOND = to("/review/feedback-item/{item}/respond")
+RESOLVE = to("/review/feedback-item/{item}/resolve")
+REGION = to("/dwellers/worlds/{world}/regions")
+SETTLE, SPEAK = to("/dwellers/worlds/{world}/dwellers"), to("/dwellers/{dweller}/act")
+LOOK = to("/dwellers/{dweller}/act/context")
+RELATE = to("/dwellers/{dweller}/memory/relationship")
+ENRICH = to("/dwellers/{dweller}/memory/personality")
+SUMMARIZE = to("/dwellers/{dweller}/memory/summarize")
+REFLECT = to("/dwellers/{dweller}/memory/reflect")
+ADD_ASPECT, CHANGE_ASPECT = to("/aspects/worlds/{world}/aspects"), to("/aspects/{aspect}/revise")
+JUDGE_ASPECT = to("/aspects/{aspect}/validate")
+TELL, RETELL = to("/stories"), to("/stories/{story}/revise")
+JUDGE, ANSWER = to("/stories/{story}/review"), to("/stories/{story}/reviews/{review}/respond")
+REACT, FOLLOWING, SAY = to("/social/react"), to("/social/follow"), to("/social/comment")
 STEP = bodies.STEPS[0]
 WRONG_POINTS = [
     ("description", "x" * 9),
@@ -297,6 +491,69 @@ RULES = [
     changed(RESPOND, "response_text", "x" * 9),
     changed(RESPOND, "response_text", "x" * 2001),
     changed(RESOLVE, "resolution_note", "x" * 501),
+    changed(ADD_ASPECT, "aspect_type", ""),
+    changed(ADD_ASPECT, "aspect_type", "x" * 101),
+    changed(ADD_ASPECT, "title", "x" * 2),
+    changed(ADD_ASPECT, "title", "x" * 256),
+    changed(ADD_ASPECT, "premise", "x" * 29),
+    changed(ADD_ASPECT, "canon_justification", "x" * 49),
+    changed(ADD_ASPECT, "inspired_by_actions", [NOBODY] * 101),
+    changed(ADD_ASPECT, "inspired_by_actions", ["1"], " -> 0"),
+    changed(CHANGE_ASPECT, "title", "x" * 256),
+    changed(JUDGE_ASPECT, "critique", "x" * 19),
+    changed(JUDGE_ASPECT, "verdict", "perhaps"),
+    changed(REGION, "name", " "),
+    changed(REGION, "name", "x" * 101),
+    changed(REGION, "cultural_blend", "x" * 19),
+    changed(SETTLE, "name", "x" * 101),
+    changed(SETTLE, "origin_region", "x" * 256),
+    changed(SETTLE, "current_region", "x" * 256),
+    changed(SETTLE, "age", -1),
+    changed(SETTLE, "age", 201),
+    changed(SETTLE, "age", 40.5),
+    changed(SETTLE, "age", "41"),
+    changed(SETTLE, "age", True),
+    changed(SETTLE, "image_prompt", "x" * 1001),
+    changed(SPEAK, "action_type", "x" * 51),
+    changed(SPEAK, "target", "x" * 256),
+    changed(SPEAK, "content", ""),
+    changed(SPEAK, "importance", 1.1),
+    changed(SPEAK, "importance", "0.5"),
+    changed(SPEAK, "importance", True),
+    changed(LOOK, "target", "x" * 256),
+    changed(RELATE, "target", "x" * 256),
+    changed(RELATE, "add_event", {"event": ""}, " -> event"),
+    changed(ENRICH, "updates", {}),
+    changed(SUMMARIZE, "summary", "x" * 19),
+    changed(REFLECT, "importance", -0.1),
+    changed(REFLECT, "importance", False),
+    changed(TELL, "title", "x" * 201),
+    changed(TELL, "content", "x" * 99),
+    changed(TELL, "summary", "x" * 501),
+    changed(TELL, "video_prompt", "x" * 49),
+    changed(TELL, "time_period_start", "x" * 51),
+    changed(TELL, "time_period_end", "x" * 51),
+    changed(TELL, "source_action_ids", [NOBODY] * 101),
+    changed(RETELL, "title", "x" * 201),
+    changed(RETELL, "summary", "x" * 501),
+    changed(JUDGE, "improvements", []),
+    changed(JUDGE, "recommend_acclaim", "yes"),
+    changed(JUDGE, "canon_notes", "x" * 19),
+    changed(ANSWER, "response", "x" * 19),
+    changed(REACT, "reaction_type", "x" * 21),
+    changed(REACT, "target_type", "user"),
+    changed(FOLLOWING, "target_type", "story"),
+    changed(FOLLOWING, "notify", 1),
+    changed(FOLLOWING, "notify_events", ["x"] * 51),
+    changed(SAY, "content", ""),
+    changed(SAY, "content", "x" * 2001),
+    *(
+        changed(write, key, url)
+        for write in WITH_BODY
+        if write.path.startswith("/media/")
+        for key in write.body or ()
+        for url in ("pictures.example/1", "javascript:alert(1)", f"{PICTURE}{'x' * 2048}")
+    ),
 ]
 
 
@@ -371,7 +628,7 @@ async def test_surrogates_in_utf_8(stage: Stage, db: AsyncSession) -> None:
 
 
 class FreeForm(Body):
-    content: dict[str, Any]
+    content: FreeJson
 
 
 def nested(depth: int) -> Json:
@@ -394,39 +651,70 @@ READS = [
     for path in (
         "/proposals/{proposal}",
         "/proposals/{proposal}/validations",
-        "/worlds/{proposal}",
+        "/worlds/{world}",
         "/review/proposal/{proposal}/feedback",
         "/review/proposal/{proposal}/status",
+        "/aspects/{aspect}",
+        "/aspects/worlds/{world}/aspects",
+        "/aspects/worlds/{world}/canon",
+        "/dwellers/worlds/{world}/regions",
+        "/dwellers/worlds/{world}/dwellers",
+        "/dwellers/worlds/{world}/activity",
+        "/dwellers/{dweller}",
+        "/dwellers/{dweller}/state",
+        "/dwellers/{dweller}/memory",
+        "/dwellers/{dweller}/memory/search?q=low",
+        "/dwellers/{dweller}/pending",
+        "/stories/{story}",
+        "/stories/{story}/arc",
+        "/stories/{story}/reviews",
+        "/stories/worlds/{world}",
+        "/agents/{agent}",
     )
 ]
-BY_ID = [call for call in [*WRITES, *READS] if "{" in call.path]
+BY_ID = [(call, name) for call in [*WRITES, *READS] for name in re.findall(r"\{\w+\}", call.path)]
 
 
-def with_id(call: Write, value: str) -> str:
+def with_id(call: Write, name: str, value: str) -> str:
     """The path of the call with another id; braces are escaped for Stage.send."""
-    start, rest = call.path.split("{")
-    return start + value.replace("{", "{{").replace("}", "}}") + rest.split("}")[1]
+    return call.path.replace(name, value.replace("{", "{{").replace("}", "}}"))
 
 
-@pytest.mark.parametrize("call", BY_ID, ids=name_of)
-async def test_no_uuid(stage: Stage, db: AsyncSession, call: Write) -> None:
+@pytest.mark.parametrize(("call", "name"), BY_ID, ids=name_of)
+async def test_no_uuid(stage: Stage, db: AsyncSession, call: Write, name: str) -> None:
     async with nothing_written(db):
         for value in NO_UUID:
-            response = await stage.send(call, with_id(call, value), json=call.body)
+            response = await stage.send(call, with_id(call, name, value), json=call.body)
             [field] = unprocessable(response)
-            assert re.fullmatch("path -> (proposal|world|content|item)_id", field)
+            assert re.fullmatch(r"path -> \w+_id", field)
 
 
-@pytest.mark.parametrize("call", BY_ID, ids=name_of)
-async def test_unknown_id(stage: Stage, db: AsyncSession, call: Write) -> None:
+@pytest.mark.parametrize(("call", "name"), BY_ID, ids=name_of)
+async def test_unknown_id(stage: Stage, db: AsyncSession, call: Write, name: str) -> None:
     async with nothing_written(db):
-        response = await stage.send(call, with_id(call, NOBODY), json=call.body)
+        response = await stage.send(call, with_id(call, name, NOBODY), json=call.body)
     assert response.status_code == 404
     assert response.json().keys() == {"detail"}
 
 
+IDS_IN_BODIES = [
+    (write, name) for write in WITH_BODY for name in ID_IN_JSON.findall(json.dumps(write.body))
+]
+
+
+@pytest.mark.parametrize(("write", "name"), IDS_IN_BODIES, ids=name_of)
+async def test_unknown_id_in_a_body(
+    stage: Stage, db: AsyncSession, write: Write, name: str
+) -> None:
+    content = json.dumps(write.body).replace(f"{{{name}}}", NOBODY)
+    async with nothing_written(db):
+        response = await stage.send(write, content=content)
+    assert response.status_code in (400, 404)
+    assert response.json().keys() == {"detail"}
+
+
 @pytest.mark.parametrize(
-    "call", [call for call in BY_ID if "/review/proposal/" in call.path], ids=name_of
+    "call", [call for call in [*WRITES, *READS] if "/review/proposal/" in call.path], ids=name_of
 )
 async def test_unknown_kind_of_content(stage: Stage, db: AsyncSession, call: Write) -> None:
     async with nothing_written(db):
@@ -435,6 +723,22 @@ async def test_unknown_kind_of_content(stage: Stage, db: AsyncSession, call: Wri
             response = await stage.send(call, path, json=call.body)
             kinds = ["proposal", "aspect", "dweller_proposal", "story"]
             refused(response, 400, valid_types=kinds)
+
+
+@pytest.mark.parametrize("name", ["%00", "%ED%A0%80", "@%00"])
+async def test_usernames(stage: Stage, name: str) -> None:
+    response = await stage.client.get(f"/api/agents/by-username/{name}")
+    if name == "%ED%A0%80":  # no UTF-8: it is decoded to other characters, which nobody bears
+        assert response.status_code == 404
+    else:
+        assert unprocessable(response) == ["path -> username"]
+
+
+@pytest.mark.parametrize("path", ["user/{world}", "%00/{world}", "story/1", "world/%00"])
+async def test_targets_of_comments(stage: Stage, path: str) -> None:
+    response = await stage.send(Write("GET", f"/social/comments/{path}", "reader"))
+    [field] = unprocessable(response)
+    assert field in ("path -> target_type", "path -> target_id")
 
 
 QUERIES = [
@@ -478,6 +782,22 @@ QUERIES = [
     (f"/worlds?offset={2**63}", "offset"),
     ("/worlds?offset=" + "9" * 5000, "offset"),
     ("/worlds?sort=%00", "sort"),
+    ("/stories?offset=-1", "offset"),
+    (f"/stories?offset={2**63}", "offset"),
+    ("/stories?limit=51", "limit"),
+    ("/stories?world_id=%00", "world_id"),
+    ("/stories?perspective=%00", "perspective"),
+    ("/stories?status=lost", "status"),
+    ("/stories/worlds/{world}?sort=random", "sort"),
+    ("/agents?limit=101", "limit"),
+    (f"/agents?offset={2**63}", "offset"),
+    ("/social/comments/story/{story}?limit=0", "limit"),
+    ("/dwellers/worlds/{world}/activity?limit=NaN", "limit"),
+    ("/dwellers/worlds/{world}/dwellers?available_only=%00", "available_only"),
+    ("/dwellers/{dweller}/memory/search", "q"),
+    ("/dwellers/{dweller}/memory/search?q=%00", "q"),
+    ("/dwellers/{dweller}/memory/search?q=x&importance_min=NaN", "importance_min"),
+    ("/dwellers/{dweller}/pending?mark_read=perhaps", "mark_read"),
     ("/auth/check", "name"),
     ("/auth/check?name=%00", "name"),
     ("/auth/check?name=" + "x" * 256, "name"),
@@ -487,7 +807,7 @@ QUERIES = [
 
 @pytest.mark.parametrize(("path", "field"), QUERIES, ids=lambda value: value[:50])
 async def test_queries(stage: Stage, path: str, field: str) -> None:
-    response = await stage.client.get(f"/api{path}")
+    response = await stage.send(Write("GET", path, "author"))
     assert unprocessable(response) == [f"query -> {field}"]
     assert len(response.content) < 3000
 

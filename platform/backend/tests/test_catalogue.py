@@ -15,26 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import feed.catalogue  # noqa: F401  # fills the catalogue
 from db.models import FeedbackItem, Proposal, ReviewSystem
 from feed.item_type import CATALOGUE, EventType
-from tests.support.agents import graduate_by_review, register
+from tests.support import aspects, bodies
+from tests.support.agents import Agent, graduate_by_review, register
+from tests.support.answers import ok
+from tests.support.dwellers import add_region, inhabit
 from tests.support.feed import feed as read_feed
 from tests.support.feed import types
 from tests.support.history import derived, stored
 from tests.support.random_walk import RandomWalk
-from tests.support.tables import add_aspect, add_story
 
 LATER = dict.fromkeys(
-    (
-        EventType.ASPECT_PROPOSED,
-        EventType.ASPECT_APPROVED,
-        EventType.DWELLER_CREATED,
-        EventType.DWELLER_ACTION,
-        EventType.ACTIVITY_GROUP,
-        EventType.CONVERSATION,
-        EventType.STORY_CREATED,
-        EventType.STORY_REVISED,
-        EventType.STORY_REVIEWED,
-    ),
-    "its area comes with a later issue",
+    (EventType.ACTIVITY_GROUP, EventType.CONVERSATION),
+    "groups of actions are settled on write in a later issue",
 )
 """Types without an entry, each with its reason. Entries leave this list and never join it."""
 
@@ -101,13 +93,78 @@ async def rich_history(client: httpx2.AsyncClient, db: AsyncSession) -> None:
     await bob.revise(await bob.propose())
     await bob.publish()
 
-    # Reviews of what is no proposal.
-    aspect = await add_aspect(db, world, alice.id)
-    later = datetime.now(UTC) + timedelta(days=1)
-    story = await add_story(db, world, alice.id, last_revised_at=later)
-    for kind, content in ("aspect", aspect), ("story", story):
-        about = await dora.review(content, "minor", "minor", kind=kind)
-        await dora.resolve(about.items[0])
+    await canonize(world, alice, bob, carol, dora)
+    await add_region(alice, world)
+    await inhabit(world, alice, bob)
+    await tell_and_judge(world, alice, bob, carol)
+    await count_and_picture(world, alice, bob)
+
+
+async def canonize(world: str, alice: Agent, bob: Agent, carol: Agent, dora: Agent) -> None:
+    """Aspects: one untouched, one revised as a draft, one under review, others decided."""
+    await aspects.draft(alice, world)
+    await aspects.revise(alice, await aspects.draft(alice, world))
+    reviewed = await aspects.publish(alice, world)
+    about = await dora.review(reviewed, "minor", "minor", kind="aspect")
+    await dora.resolve(about.items[0])
+    await aspects.revise(alice, reviewed, title="Under Review")
+
+    settled = await aspects.publish(alice, world)
+    await aspects.approve_by_review(settled, bob, carol)
+    voted = await aspects.publish(bob, world, bodies.event())
+    await aspects.vote(carol, voted, approved_timeline_entry=bodies.entry(year=2072))
+    await aspects.vote(bob, await aspects.publish(carol, world), "reject")
+    gated = await aspects.publish(carol, world)
+    await aspects.vote(alice, gated, "strengthen")
+    await aspects.vote(bob, gated)
+    await aspects.revise(carol, gated)
+    await aspects.approve_at_once(carol, gated)
+
+
+async def tell_and_judge(world: str, alice: Agent, bob: Agent, carol: Agent) -> None:
+    """Stories: one untouched, one that is acclaimed and renamed, one reviewed point by point."""
+    await bob.tell(world)
+    acclaimed = await alice.tell(world)
+    for judge in bob, carol:
+        await alice.answer(acclaimed, await judge.judge(acclaimed))
+    await alice.rewrite(acclaimed)
+    await alice.rewrite(acclaimed, title="Higher Water", summary="It rose.")
+
+    pointed = await carol.tell(world)
+    about = await bob.review(pointed, "minor", "minor", kind="story")
+    await bob.judge(pointed, acclaim=False)
+    await carol.rewrite(pointed, title="Low Water Again")
+    await bob.resolve(*about.items)
+    await bob.reopen(about.items[0])
+    await carol.rewrite(pointed, title="Lower Water")
+
+
+async def count_and_picture(world: str, alice: Agent, bob: Agent) -> None:
+    """What moves counts, and the addresses of pictures."""
+    story = await alice.tell(world, title="Counted")
+    await bob.react(story)
+    await bob.react(story, "mind")
+    for kind, target in ("world", world), ("story", story):
+        to = {"target_type": kind, "target_id": target}
+        ok(await bob.post("/social/react", {**to, "reaction_type": "heart"}))
+        ok(await bob.post("/social/comment", bodies.comment(kind, target, reaction="fire")))
+    for follower in alice, bob:
+        ok(await follower.post("/social/follow", {"target_type": "world", "target_id": world}))
+    ok(await alice.post("/social/unfollow", {"target_type": "world", "target_id": world}))
+
+    burble = await the_first_dweller(world, alice)
+    for kind, owned, key in (
+        ("world", world, "cover_image_url"),
+        ("story", story, "video_url"),
+        ("dweller", burble, "portrait_url"),
+    ):
+        ok(await alice.patch(f"/media/{kind}/{owned}", {key: "https://pictures.example/a.png"}))
+
+
+async def the_first_dweller(world: str, agent: Agent) -> str:
+    listed = ok(await agent.get(f"/dwellers/worlds/{world}/dwellers"))["dwellers"]
+    dweller: str = listed[-1]["id"]
+    return dweller
 
 
 async def resolved_at(db: AsyncSession, items: Iterable[str], minutes: Iterable[int]) -> None:

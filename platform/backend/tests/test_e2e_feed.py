@@ -15,17 +15,18 @@ from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import FeedbackItem, Proposal, ReviewSystem, World
-from tests.support import bodies
+from tests.support import aspects, bodies, dwellers
 from tests.support.agents import Agent, graduate_by_review, register
 from tests.support.answers import dated, moment
 from tests.support.feed import feed, of_type, the_only, types
-from tests.support.tables import add_aspect, add_story, nothing_written
+from tests.support.tables import nothing_written
 
 # One code point, but two UTF-16 units and four bytes of UTF-8.
 ASTRAL = "\N{WATER WAVE}"
 
 PREMISE = bodies.draft()["premise"]
 CRITIQUE = bodies.vote()["critique"]
+PICTURE = "https://pictures.example/a.png"
 
 
 async def time_of(db: AsyncSession, column: Any, record: str) -> datetime:
@@ -366,20 +367,24 @@ async def test_added_feedback_is_counted_in_place(client: httpx2.AsyncClient) ->
     ]
 
 
-async def test_what_is_reviewed_has_its_name(client: httpx2.AsyncClient, db: AsyncSession) -> None:
+async def test_what_is_reviewed_has_its_name(client: httpx2.AsyncClient) -> None:
     alice, bob, carol = await register(client, "Alice", "Bob", "Carol")
     _, world = await graduate_by_review(alice, bob, carol)
     older = len(await feed(client))
-    aspect = await add_aspect(db, world, alice.id, title="The Barge Bench")
-    revised = datetime.now(UTC) + timedelta(minutes=1)
-    story = await add_story(db, world, alice.id, title="Low Water", last_revised_at=revised)
-    for kind, content in ("aspect", aspect), ("story", story):
-        await bob.resolve(*(await bob.review(content, kind=kind)).items)
-    items = (await feed(client))[:-older]
+    aspect = await aspects.publish(alice, world)
+    story = await alice.tell(world, title="High Water")
+    by_kind = {
+        kind: await bob.review(content, kind=kind)
+        for kind, content in (("aspect", aspect), ("story", story))
+    }
+    await alice.rewrite(story, title="Low Water")
+    for review in by_kind.values():
+        await bob.resolve(*review.items)
+    items = of_type((await feed(client))[:-older], "feedback_resolved", "review_submitted")
     assert [(i["type"], i["content_type"], i["content_id"], i["content_name"]) for i in items] == [
         ("feedback_resolved", "story", story, "Low Water"),
-        ("review_submitted", "story", story, "Low Water"),
         ("feedback_resolved", "aspect", aspect, "The Barge Bench"),
+        ("review_submitted", "story", story, "Low Water"),
         ("review_submitted", "aspect", aspect, "The Barge Bench"),
     ]
 
@@ -615,31 +620,55 @@ async def test_filters(client: httpx2.AsyncClient) -> None:
 
 
 class Stage:
-    """A proposal in the middle of its review, from which every write is one step away."""
+    """Something of every area, from which every write is one step away."""
 
     alice: Agent
     bob: Agent
     carol: Agent
+    dora: Agent
     draft: str
     proposal: str
     bobs: list[str]
     carols: list[str]
+    world: str
+    aspect_draft: str
+    aspect: str
+    dweller: str
+    own_dweller: str
+    token: str
+    story: str
+    judgement: str
 
     async def set(self, client: httpx2.AsyncClient) -> "Stage":
-        self.alice, self.bob, self.carol = await register(client, "Alice", "Bob", "Carol")
+        names = "Alice", "Bob", "Carol", "Dora"
+        self.alice, self.bob, self.carol, self.dora = await register(client, *names)
         self.draft = await self.alice.propose()
         self.proposal = await self.alice.publish()
         self.bobs = (await self.bob.review(self.proposal)).items
         self.carols = (await self.carol.review(self.proposal)).items
         await self.alice.revise(self.proposal)
         await self.bob.resolve(*self.bobs)
+        await self._set_world()
         return self
+
+    async def _set_world(self) -> None:
+        self.world = await dwellers.found_world(self.alice)
+        self.aspect_draft = await aspects.draft(self.alice, self.world)
+        self.aspect = await aspects.publish(self.alice, self.world)
+        self.dweller = (await dwellers.create(self.alice, self.world))["id"]
+        self.own_dweller = await dwellers.settle(self.alice, self.world, name="Ferry")
+        self.token = await dwellers.token(self.alice, self.own_dweller)
+        self.story = await self.alice.tell(self.world)
+        await self.alice.rewrite(self.story)
+        await self.alice.answer(self.story, await self.bob.judge(self.story))
+        # Answered, it brings acclaim, which the item of the revision shows.
+        self.judgement = await self.carol.judge(self.story)
 
 
 Write = Callable[[Stage], Awaitable[httpx2.Response]]
 
 WRITES: dict[str, Write] = {
-    "register": lambda s: s.alice.post("/auth/agent", {"name": "Dora", "username": "dora"}),
+    "register": lambda s: s.alice.post("/auth/agent", {"name": "Eve", "username": "eve"}),
     "submit": lambda s: s.alice.post(f"/proposals/{s.draft}/submit"),
     "revise": lambda s: s.alice.post(f"/proposals/{s.proposal}/revise", {"name": "Courts Afloat"}),
     "vote": lambda s: s.bob.post(f"/proposals/{s.proposal}/validate", bodies.vote()),
@@ -651,6 +680,39 @@ WRITES: dict[str, Write] = {
         f"/review/feedback-item/{s.carols[0]}/resolve", {}
     ),
     "reopen": lambda s: s.bob.post(f"/review/feedback-item/{s.bobs[0]}/reopen"),
+    "submit an aspect": lambda s: s.alice.post(f"/aspects/{s.aspect_draft}/submit"),
+    "revise an aspect": lambda s: s.alice.post(f"/aspects/{s.aspect}/revise", {"title": "Afloat"}),
+    "vote on an aspect": lambda s: s.bob.post(
+        f"/aspects/{s.aspect}/validate", bodies.aspect_vote()
+    ),
+    "reject an aspect": lambda s: s.bob.post(
+        f"/aspects/{s.aspect}/validate", bodies.aspect_vote("reject")
+    ),
+    "test-approve an aspect": lambda s: s.bob.post(
+        f"/aspects/{s.aspect}/test-approve", {"updated_canon_summary": bodies.CANON}
+    ),
+    "create a dweller": lambda s: s.alice.post(
+        f"/dwellers/worlds/{s.world}/dwellers", bodies.dweller(name="Weir")
+    ),
+    "claim": lambda s: s.bob.post(f"/dwellers/{s.dweller}/claim"),
+    "release": lambda s: s.alice.post(f"/dwellers/{s.own_dweller}/release"),
+    "act": lambda s: s.alice.post(f"/dwellers/{s.own_dweller}/act", bodies.act(s.token)),
+    "tell a story": lambda s: s.bob.post("/stories", bodies.story(s.world)),
+    "react to a story": lambda s: s.bob.post(
+        f"/stories/{s.story}/react", {"reaction_type": "fire"}
+    ),
+    "review a story": lambda s: s.dora.post(f"/stories/{s.story}/review", bodies.story_review()),
+    "answer, with acclaim": lambda s: s.alice.post(
+        f"/stories/{s.story}/reviews/{s.judgement}/respond", bodies.STORY_ANSWER
+    ),
+    "revise a story": lambda s: s.alice.post(f"/stories/{s.story}/revise", {"title": "Ebb"}),
+    "comment": lambda s: s.bob.post("/social/comment", bodies.comment("story", s.story)),
+    "follow": lambda s: s.bob.post(
+        "/social/follow", {"target_type": "world", "target_id": s.world}
+    ),
+    "picture": lambda s: s.alice.patch(f"/media/world/{s.world}", {"cover_image_url": PICTURE}),
+    "video": lambda s: s.alice.patch(f"/media/story/{s.story}", {"video_url": PICTURE}),
+    "portrait": lambda s: s.alice.patch(f"/media/dweller/{s.dweller}", {"portrait_url": PICTURE}),
 }
 
 

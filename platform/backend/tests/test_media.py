@@ -15,7 +15,7 @@ from db.models import World
 from tests.support.agents import Agent, register
 from tests.support.answers import ok, refused, unprocessable
 from tests.support.bodies import Json
-from tests.support.dwellers import create, detail, found_world
+from tests.support.dwellers import act, claim, create, detail, found_world
 from tests.support.feed import feed, of_type, the_only
 from tests.support.tables import nothing_written
 
@@ -241,6 +241,18 @@ async def test_a_world_that_left_the_feed_stays_away(
     await db.commit()
     ok(await gallery.alice.patch(gallery.path("world"), {"cover_image_url": PICTURE}))
     assert not of_type(await feed(client), "world_created")
+
+
+async def test_what_a_dweller_did_shows_its_portrait(
+    client: httpx2.AsyncClient, gallery: Gallery
+) -> None:
+    dweller = gallery.ids["dweller"]
+    await claim(gallery.alice, dweller)
+    await act(gallery.alice, dweller)
+    before = the_only(await feed(client), "dweller_action")
+    ok(await gallery.alice.patch(gallery.path("dweller"), {"portrait_url": PICTURE}))
+    after = the_only(await feed(client), "dweller_action")
+    assert after == before | {"dweller": before["dweller"] | {"portrait_url": PICTURE}}
 
 
 async def test_at_the_same_time(client: httpx2.AsyncClient, gallery: Gallery) -> None:

@@ -23,6 +23,9 @@ from feed.item_type import FeedItem, ItemType, Source, wire_time
 ITEM_ID: ColumnClause[str] = literal_column("(payload ->> 'id')")
 """The item's id as the unique index spells it; a bound key would not match the index."""
 
+BATCH = 1000
+"""Records refreshed by one statement: PostgreSQL takes 32767 parameters, an item has eight."""
+
 ROW_IDS = uuid5(NAMESPACE_OID, "platform_feed_events")
 
 
@@ -73,16 +76,21 @@ async def refresh_feed_events(db: AsyncSession, entry: ItemType[...], *source_id
     Flushes first. The caller holds the lock of the source records, so that two writers cannot
     overtake each other between reading and writing.
     """
-    if not source_ids:
-        return
     await db.flush()
-    for source in entry.sources:
-        query = source.history.where(source.id.in_(source_ids))
-        rows = (await db.execute(query, execution_options={"populate_existing": True})).all()
-        items = entry.derive(source, rows)
-        await _upsert(db, items)
-        gone = _possible_ids(source, source_ids, rows) - {item["payload"]["id"] for item in items}
-        await _retract(db, entry.name, gone)
+    for start in range(0, len(source_ids), BATCH):
+        for source in entry.sources:
+            await _refresh(db, entry, source, source_ids[start : start + BATCH])
+
+
+async def _refresh(
+    db: AsyncSession, entry: ItemType[...], source: Source, source_ids: Sequence[UUID]
+) -> None:
+    query = source.history.where(source.id.in_(source_ids))
+    rows = (await db.execute(query, execution_options={"populate_existing": True})).all()
+    items = entry.derive(source, rows)
+    await _upsert(db, items)
+    gone = _possible_ids(source, source_ids, rows) - {item["payload"]["id"] for item in items}
+    await _retract(db, entry.name, gone)
 
 
 def _possible_ids(source: Source, source_ids: Iterable[UUID], rows: Iterable[Any]) -> set[str]:
