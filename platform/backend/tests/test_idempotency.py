@@ -11,12 +11,14 @@ from anyio import create_task_group
 from fastapi import FastAPI, Request, Response
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.datastructures import State
 from starlette.types import Message
 
 from api.idempotency import Idempotency
 from core.settings import Settings
 from db.models import IdempotencyKey, Proposal
 from db.session import Database
+from main import create_app
 from tests.support import bodies
 from tests.support.machine import free_port
 
@@ -48,6 +50,12 @@ class Work:
         """Gives up after a while: a request that fails beforehand never starts it."""
         async with asyncio.timeout(10):
             await self.started.wait()
+
+
+@pytest.fixture
+def application() -> FastAPI:
+    """One of the test's own, as `work` adds a route to it."""
+    return create_app(Settings(database_url="postgresql:///unused"))
 
 
 @pytest.fixture
@@ -340,7 +348,8 @@ async def test_without_a_database_nothing_runs(
     settings: Settings, app: FastAPI, work: Work
 ) -> None:
     nowhere = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
-    away = Idempotency(app, Database(settings.model_copy(update={"database_url": nowhere})))
+    database = Database(settings.model_copy(update={"database_url": nowhere}))
+    away = Idempotency(app, State({"database": database}))
     headers = {"X-API-Key": "dsf_any", "X-Idempotency-Key": str(uuid4())}
     async with Client(transport=httpx2.ASGITransport(away), base_url="http://test") as client:
         response = await client.post("/api/work/x", headers=headers)
