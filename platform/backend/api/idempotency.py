@@ -130,7 +130,7 @@ class Idempotency:
 
     async def _identify(self, request: Request, body: bytes) -> Call:
         headers = request.headers
-        api_key = presented_key(headers.get("x-api-key"), headers.get("authorization"))
+        api_key = await presented_key(headers.get("x-api-key"), headers.get("authorization"))
         if api_key is None:
             raise BadRequest(
                 "X-Idempotency-Key needs an API key", "Send X-API-Key too, or neither of them."
