@@ -14,7 +14,6 @@ from core.settings import Settings
 from db.models import ApiKey, User
 from db.session import Database
 
-
 # Dependencies that have nothing to wait for are async as well: FastAPI runs plain ones in a thread.
 
 
