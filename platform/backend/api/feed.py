@@ -28,7 +28,8 @@ SSE_HEADERS = {
 }
 
 
-def selection(
+# async although it awaits nothing: FastAPI would run it in a thread, which costs more than it does.
+async def selection(
     limit: Annotated[int, Query(ge=1, le=50)] = 20,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before")] = None,
     type: Annotated[list[EventType] | None, Query(description="may be repeated")] = None,

@@ -50,6 +50,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql.base import Executable
+from starlette.datastructures import State
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -92,9 +93,15 @@ class Claim:
 class Idempotency:
     """Stands inside BodyLimit, which hands every body over in one message."""
 
-    def __init__(self, app: ASGIApp, database: Database) -> None:
+    def __init__(self, app: ASGIApp, state: State) -> None:
         self.app = app
-        self.database = database
+        self.state = state
+
+    @property
+    def database(self) -> Database:
+        """The application's, as it is now."""
+        database: Database = self.state.database
+        return database
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in METHODS:
@@ -123,7 +130,7 @@ class Idempotency:
 
     async def _identify(self, request: Request, body: bytes) -> Call:
         headers = request.headers
-        api_key = presented_key(headers.get("x-api-key"), headers.get("authorization"))
+        api_key = await presented_key(headers.get("x-api-key"), headers.get("authorization"))
         if api_key is None:
             raise BadRequest(
                 "X-Idempotency-Key needs an API key", "Send X-API-Key too, or neither of them."

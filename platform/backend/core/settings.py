@@ -28,7 +28,7 @@ class Settings(BaseSettings):
     """Connections for writes and entity reads, per process."""
     page_pool_size: int = Field(4, ge=1)
     """Connections for feed pages, per process. A page holds one for about a millisecond."""
-    page_queue_size: int = Field(512, ge=0)
+    page_queue_size: int = Field(512, ge=1)
     """Page requests that may wait for a connection; the next one gets 503 at once."""
     page_queue_seconds: float = Field(2.0, gt=0)
     """How long a page request may wait for a connection before it gets 503."""

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.settings import Settings
 from db.migrate import upgrade
-from main import create_app
+from main import configure, create_app
 from tests.support.machine import forget_settings, missing
 from tests.support.pgbouncer import find_pgbouncer, pgbouncer
 from tests.support.postgres import PostgresServer, address, embedded_server
@@ -108,12 +108,18 @@ def settings(database_url: str) -> Settings:
     )
 
 
+@pytest.fixture(scope="session")
+def application() -> FastAPI:
+    """The application, put together once: its first request builds what all others use."""
+    return create_app(Settings(database_url="postgresql:///unused"))
+
+
 @pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[FastAPI]:
-    """The application, started: its lifespan is entered."""
-    app = create_app(settings)
-    async with app.router.lifespan_context(app):
-        yield app
+async def app(application: FastAPI, settings: Settings) -> AsyncIterator[FastAPI]:
+    """The application with the test's own settings and database, started."""
+    configure(application, settings)
+    async with application.router.lifespan_context(application):
+        yield application
 
 
 @pytest.fixture

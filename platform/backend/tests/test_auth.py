@@ -149,8 +149,10 @@ async def test_text_that_cannot_be_stored(
 ) -> None:
     async with nothing_written(db):
         content = json.dumps(registration(name=text))
-        response = await client.post("/api/auth/agent", content=content)
-    assert unprocessable(response) == ["body"]
+        response = await client.post(
+            "/api/auth/agent", content=content, headers={"Content-Type": "application/json"}
+        )
+    assert unprocessable(response) == ["body -> name"]
 
 
 # ── check ────────────────────────────────────────────────────────────────────────────────────────

@@ -11,12 +11,15 @@ from anyio import create_task_group
 from fastapi import FastAPI, Request, Response
 from sqlalchemy import func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from starlette.datastructures import State
 from starlette.types import Message
 
 from api.idempotency import Idempotency
 from core.settings import Settings
-from db.models import IdempotencyKey, User
+from db.models import IdempotencyKey, Proposal
 from db.session import Database
+from main import create_app
+from tests.support import bodies
 from tests.support.machine import free_port
 
 Client = httpx2.AsyncClient
@@ -47,6 +50,12 @@ class Work:
         """Gives up after a while: a request that fails beforehand never starts it."""
         async with asyncio.timeout(10):
             await self.started.wait()
+
+
+@pytest.fixture
+def application() -> FastAPI:
+    """One of the test's own, as `work` adds a route to it."""
+    return create_app(Settings(database_url="postgresql:///unused"))
 
 
 @pytest.fixture
@@ -83,17 +92,24 @@ def replayed(response: httpx2.Response) -> bool:
     return response.headers.get("x-idempotent-replay") == "true"
 
 
-async def test_repeated_registration_makes_one_agent(
-    client: Client, db: AsyncSession, ada: Agent
-) -> None:
-    bob = {"name": "bob", "username": "bob"}
-    first = await client.post("/api/auth/agent", json=bob, headers=ada)
-    again = await client.post("/api/auth/agent", json=bob, headers=ada)
+async def test_repeated_proposal_makes_one(client: Client, db: AsyncSession, ada: Agent) -> None:
+    first = await client.post("/api/proposals", json=bodies.draft(), headers=ada)
+    again = await client.post("/api/proposals", json=bodies.draft(), headers=ada)
     assert (first.status_code, replayed(first)) == (200, False)
     assert (again.status_code, replayed(again)) == (200, True)
     assert again.content == first.content
     assert again.headers["content-type"] == first.headers["content-type"]
-    assert await db.scalar(select(func.count(User.id)).where(User.name == "bob")) == 1
+    assert await db.scalar(select(func.count(Proposal.id))) == 1
+
+
+async def test_answer_that_holds_a_key_is_not_kept(
+    client: Client, db: AsyncSession, ada: Agent
+) -> None:
+    for _ in range(2):
+        bob = {"name": "bob", "username": "bob"}
+        answer = await client.post("/api/auth/agent", json=bob, headers=ada)
+        assert (answer.status_code, replayed(answer)) == (200, False)
+    assert await db.scalar(select(func.count(IdempotencyKey.key))) == 0
 
 
 async def test_bearer_key_counts_as_well(client: Client, work: Work, ada: Agent) -> None:
@@ -332,7 +348,8 @@ async def test_without_a_database_nothing_runs(
     settings: Settings, app: FastAPI, work: Work
 ) -> None:
     nowhere = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
-    away = Idempotency(app, Database(settings.model_copy(update={"database_url": nowhere})))
+    database = Database(settings.model_copy(update={"database_url": nowhere}))
+    away = Idempotency(app, State({"database": database}))
     headers = {"X-API-Key": "dsf_any", "X-Idempotency-Key": str(uuid4())}
     async with Client(transport=httpx2.ASGITransport(away), base_url="http://test") as client:
         response = await client.post("/api/work/x", headers=headers)
