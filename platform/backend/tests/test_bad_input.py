@@ -67,7 +67,7 @@ ASPECT_VOTE = bodies.aspect_vote(
     approved_timeline_entry=bodies.entry(),
 )
 ASPECT_REVISION = {
-    key: ASPECT[key] for key in ASPECT.keys() - {"aspect_type", "inspired_by_actions"}
+    key: value for key, value in ASPECT.items() if key not in ("aspect_type", "inspired_by_actions")
 }
 APPROVAL = ASPECT_VOTE | {"verdict": "approve"}
 DWELLER = bodies.dweller(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -37,7 +37,7 @@ from utils.names import AI_DEFAULT_FIRST_NAMES, AI_DEFAULT_LAST_NAMES, SCIFI_SLO
 
 Client = httpx2.AsyncClient
 
-NOBODY = uuid4()
+NOBODY = UUID(int=0)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import asyncio
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx2
 import pytest
@@ -18,7 +18,7 @@ from tests.support.tables import nothing_written
 
 Client = httpx2.AsyncClient
 
-NOBODY = uuid4()
+NOBODY = UUID(int=0)
 THOUGHT = "The gauge has never lied, but it has been misread."
 PERIOD: Json = {
     "period": "the dry month",

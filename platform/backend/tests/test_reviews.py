@@ -346,7 +346,7 @@ async def test_status(alice: Agent, bob: Agent, carol: Agent, db: AsyncSession) 
 async def test_when_content_can_graduate(
     alice: Agent, bob: Agent, carol: Agent, db: AsyncSession
 ) -> None:
-    """Two reviewers and nothing open or addressed; aspects stay under review even so."""
+    """Two reviewers and nothing open or addressed: then the last point makes an aspect canon."""
     _, world = await graduate_by_review(alice, bob, carol)
     aspect = await add_aspect(db, world, alice.id)
     by_bob = await bob.review(aspect, kind="aspect")
@@ -355,7 +355,8 @@ async def test_when_content_can_graduate(
     by_carol = await carol.review(aspect, kind="aspect")
     await alice.respond(by_carol.items[0])
     assert (await status_of(alice, aspect, "aspect"))["can_graduate"] is False
-    assert "graduation" not in await carol.resolve(*by_carol.items)
+    answer = await carol.resolve(*by_carol.items)
+    assert answer["graduation"]["world_id"] == world
     assert (await status_of(alice, aspect, "aspect"))["can_graduate"] is True
 
 
