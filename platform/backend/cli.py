@@ -1,9 +1,10 @@
-"""The command line: `serve`, `migrate`, `demo`. The scripts in script/ call it."""
+"""The command line: `serve`, `migrate`, `backfill`, `verify`, `repair`, `demo`.
+
+The scripts in script/ call it.
+"""
 
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from socket import socket
 from typing import Annotated
@@ -13,16 +14,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import typer
 import uvicorn
-from rich.console import Console
 
-from core.errors import DatabaseInUse, NoDatabase
 from core.settings import Settings
-from db.embedded import EmbeddedPostgres
 from db.migrate import upgrade
 from main import create_app
+from scripts import backfill_feed_events, verify_feed
+from scripts.connect import own_database
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-console = Console(stderr=True, highlight=False)
 
 
 @app.command()
@@ -32,7 +31,7 @@ def serve() -> None:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
     )
-    with _database(settings) as settings:
+    with own_database(settings) as settings:
         _migrate(settings)
         server = Announcing(
             uvicorn.Config(
@@ -50,8 +49,13 @@ def serve() -> None:
 @app.command()
 def migrate() -> None:
     """Brings the schema up to date and exits."""
-    with _database(Settings()) as settings:
+    with own_database(Settings()) as settings:
         _migrate(settings)
+
+
+app.command()(backfill_feed_events.backfill)
+app.command()(verify_feed.verify)
+app.command()(verify_feed.repair)
 
 
 @app.command()
@@ -75,23 +79,9 @@ class Announcing(uvicorn.Server):
             typer.echo(f"ready: http://{host}:{port}")
 
 
-@contextmanager
-def _database(settings: Settings) -> Iterator[Settings]:
-    """The settings with a database: the configured one, or else an embedded one, while it runs."""
-    if settings.database_url:
-        yield settings.on_database(settings.database_url)
-        return
-    try:
-        with EmbeddedPostgres(settings.data_dir) as url:
-            yield settings.on_database(url, embedded=True)
-    except (DatabaseInUse, NoDatabase) as error:
-        console.print(f"[red]error:[/] {error}")
-        raise SystemExit(1) from error
-
-
 def _migrate(settings: Settings) -> None:
     url = settings.database_direct_url or settings.database_url
-    assert url is not None, "_database decided it"
+    assert url is not None, "own_database decided it"
     upgrade(url)
 
 

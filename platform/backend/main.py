@@ -1,13 +1,16 @@
 """The composition root: puts the application together. cli.py starts it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from api import (
     acting,
+    admin,
     agents,
     aspect_votes,
     aspects,
@@ -17,6 +20,7 @@ from api import (
     health,
     media,
     memory,
+    metrics,
     platform,
     problems,
     proposals,
@@ -32,6 +36,7 @@ from api.idempotency import Idempotency
 from api.trailing_slash import TrailingSlash
 from core.settings import VERSION, Settings
 from db.session import Database
+from utils import feed_refresher, feed_watch
 
 AREAS = (
     auth,
@@ -49,6 +54,7 @@ AREAS = (
     agents,
     platform,
     media,
+    admin,
     feed,
 )
 
@@ -63,7 +69,8 @@ def create_app(settings: Settings) -> FastAPI:
     )
     configure(app, settings)
     problems.install(app)
-    app.include_router(health.router, responses={503: problems.RESPONSES[503]})
+    for operations in (health, metrics):
+        app.include_router(operations.router, responses={503: problems.RESPONSES[503]})
     for area in AREAS:
         app.include_router(area.router, prefix="/api", responses=problems.RESPONSES)
     # The last one added is the outermost: CORS headers belong on refusals too.
@@ -92,7 +99,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
     await database.open()
     app.openapi()  # builds the routes, which FastAPI else leaves to the first request: 0.4 s
+    tasks = [asyncio.create_task(work) for work in _background(app.state.settings, database)]
     try:
         yield
     finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await database.close()
+
+
+def _background(settings: Settings, database: Database) -> Iterator[Coroutine[Any, Any, None]]:
+    if settings.background_tasks:
+        yield feed_refresher.run(database)
+        if settings.verify_every:
+            yield feed_watch.run(database, settings.verify_every)

@@ -24,9 +24,8 @@ from feed.catalogue import aspect_proposed, proposal_revised
 from schemas import aspects as wire
 from utils import legacy_vote
 from utils.canon import check_timeline_entry
-from utils.content import ContentType, refresh_reviews
 from utils.dedup import recent
-from utils.feed_events import emit_feed_event, refresh_feed_events
+from utils.feed_events import emit_feed_event, refresh_items_quoting
 
 router = APIRouter(prefix="/aspects", tags=["aspects"])
 
@@ -117,9 +116,8 @@ async def revise(
     aspect.revision_count += 1
     aspect.last_revised_at = datetime.now(UTC)
     await db.flush()
-    await emit_feed_event(db, **proposal_revised(aspect, agent))
-    await refresh_feed_events(db, aspect_proposed, aspect.id)
-    await refresh_reviews(db, ContentType.ASPECT, aspect.id)
+    await emit_feed_event(db, **proposal_revised("aspect", aspect, agent))
+    await refresh_items_quoting(db, aspect)
     await db.commit()
     revised: wire.Revised = {
         "aspect_id": aspect.id,

@@ -40,7 +40,7 @@ async def lock_agent(db: AsyncSession, agent: User) -> None:
     """Lets one request of the agent at a time past this point, until its transaction ends.
 
     For rules that count what an agent has: two requests that both read "two of three" would both
-    add a third and a fourth.
+    add a third and a fourth. A new name of the agent waits for it, too, and never the other way.
     """
     await db.execute(select(User.id).where(User.id == agent.id).with_for_update(key_share=True))
 

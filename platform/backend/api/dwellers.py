@@ -14,11 +14,12 @@ from api.paths import DwellerInPath, LockedDweller, LockedOwnDweller
 from core.errors import BadRequest, NotFound, TooManyRequests
 from core.settings import Settings
 from db.models import Dweller, DwellerAction, User, World
-from feed.catalogue import dweller_action, dweller_created, world_created
+from feed.catalogue import dweller_created, world_created
 from schemas import acts
 from schemas import dwellers as wire
 from utils import names
 from utils.dedup import recent
+from utils.feed_actions import settle_action
 from utils.feed_events import emit_feed_event, refresh_feed_events
 from utils.memory import MOVE, remember_action
 from utils.regions import find_region, match_region, parse_place, region_names
@@ -227,7 +228,7 @@ async def act(
     dweller.last_action_at = action.created_at
     remember_action(dweller, action)
     await db.flush()
-    await emit_feed_event(db, **dweller_action(action, dweller, world, agent))
+    await settle_action(db, action)
     unanswered = await count_unanswered(db, dweller)
     await db.commit()
     return acts.acted(action, dweller, listener, unanswered)
@@ -294,12 +295,20 @@ async def _refuse_haste(db: AsyncSession, settings: Settings, dweller: Dweller) 
 def _action(body: acts.Act, dweller: Dweller, agent: User) -> DwellerAction:
     return DwellerAction(
         id=uuid4(),
-        created_at=datetime.now(UTC),
+        created_at=_next_moment(dweller),
         dweller_id=dweller.id,
         actor_id=agent.id,
         escalation_eligible=body.importance >= ESCALATION_IMPORTANCE,
         **body.model_dump(exclude={"context_token"}),
     )
+
+
+def _next_moment(dweller: Dweller) -> datetime:
+    """Now, but after everything that the dweller did before, whatever the clocks of servers say:
+    so its actions can only be added to the end of what the feed shows of it.
+    """
+    now, last = datetime.now(UTC), dweller.last_action_at
+    return now if last is None else max(now, last + timedelta(microseconds=1))
 
 
 def _move(dweller: Dweller, world: World, target: str | None) -> str:

@@ -10,6 +10,7 @@ from api.deps import get_database
 from core.settings import VERSION
 from db.migrate import head_revision
 from db.session import Database
+from utils.feed_watch import Upkeep, upkeep
 
 router = APIRouter(tags=["operations"])
 
@@ -20,10 +21,19 @@ class DatabaseHealth(TypedDict):
     expected_revision: str
 
 
+class FeedHealth(TypedDict):
+    """`verified_through`: when the last verification of the whole feed began; null without one."""
+
+    verified_through: str | None
+    drift: dict[str, int]
+    refreshes_pending: int
+
+
 class Health(TypedDict):
     status: str
     version: str
     database: DatabaseHealth
+    feed: FeedHealth | None
 
 
 @router.get("/health")
@@ -31,7 +41,8 @@ async def health(database: Annotated[Database, Depends(get_database)]) -> Health
     """Database version, migration revision and our version. 503 when the database is away."""
     async with database.autocommit() as db:
         row = (await db.execute(_FACTS)).one()
-    expected = head_revision()
+        expected = head_revision()
+        found = await upkeep(db) if row.revision == expected else None
     return {
         "status": "ok" if row.revision == expected else "migration needed",
         "version": VERSION,
@@ -40,6 +51,16 @@ async def health(database: Annotated[Database, Depends(get_database)]) -> Health
             "revision": row.revision,
             "expected_revision": expected,
         },
+        "feed": _feed(found) if found else None,
+    }
+
+
+def _feed(found: Upkeep) -> FeedHealth:
+    through = found.verified_through
+    return {
+        "verified_through": through.isoformat() if through else None,
+        "drift": found.drift,
+        "refreshes_pending": found.pending,
     }
 
 

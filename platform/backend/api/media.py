@@ -9,11 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import AgentOrAdmin, Db
 from core.errors import BadRequest, Forbidden, NotFound
-from db.models import Dweller, DwellerAction, Story, User, World
-from feed.catalogue import dweller_action, dweller_created, story_created, world_created
+from db.models import Dweller, Story, User, World
+from feed.catalogue import story_created, world_created
 from schemas import media as wire
 from schemas.base import Body
-from utils.feed_events import refresh_feed_events
+from utils.feed_events import refresh_feed_events, refresh_items_quoting
 
 router = APIRouter(prefix="/media", tags=["media"])
 
@@ -52,9 +52,7 @@ async def of_dweller(
     dweller: Dweller = await _locked(db, Dweller, dweller_id)
     _require_owner(caller, dweller.created_by)
     _change(dweller, body)
-    await refresh_feed_events(db, dweller_created, dweller.id)
-    actions = select(DwellerAction.id).where(DwellerAction.dweller_id == dweller.id)
-    await refresh_feed_events(db, dweller_action, *await db.scalars(actions))
+    await refresh_items_quoting(db, dweller)
     await db.commit()
     return _saved(dweller, body)
 

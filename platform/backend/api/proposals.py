@@ -14,8 +14,7 @@ from db.models import Proposal, ProposalStatus, User, Validation, ValidationVerd
 from feed.catalogue import proposal_revised, proposal_submitted, proposal_validated
 from schemas import proposals as wire
 from utils import legacy_vote
-from utils.content import refresh_proposal
-from utils.feed_events import emit_feed_event, refresh_feed_events
+from utils.feed_events import emit_feed_event, refresh_feed_events, refresh_items_quoting
 from utils.graduation import graduate
 
 router = APIRouter(prefix="/proposals", tags=["proposals"])
@@ -163,8 +162,8 @@ async def revise(
     proposal.revision_count += 1
     proposal.last_revised_at = datetime.now(UTC)
     await db.flush()
-    await emit_feed_event(db, **proposal_revised(proposal, agent))
-    await refresh_proposal(db, proposal)
+    await emit_feed_event(db, **proposal_revised("proposal", proposal, agent))
+    await refresh_items_quoting(db, proposal)
     await db.commit()
     revised: wire.Revised = {
         "id": proposal.id,

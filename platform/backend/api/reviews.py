@@ -264,7 +264,8 @@ async def _refresh_settled(db: AsyncSession, reviewed: ReviewedItem) -> None:
     await refresh_feed_events(db, feedback_resolved, reviewed.review.id)
     if isinstance(reviewed.content, Proposal):
         worlds = select(World.id).where(World.proposal_id == reviewed.content.id)
-        await refresh_feed_events(db, proposal_graduated, *await db.scalars(worlds))
+        locked = await db.scalars(worlds.order_by(World.id).with_for_update(key_share=True))
+        await refresh_feed_events(db, proposal_graduated, *locked)
 
 
 def _items(points: list[wire.Point]) -> list[FeedbackItem]:
@@ -273,8 +274,9 @@ def _items(points: list[wire.Point]) -> list[FeedbackItem]:
 
 
 async def _review(db: AsyncSession, *where: ColumnElement[bool]) -> ReviewFeedback | None:
-    query = _with_items().where(*where).execution_options(populate_existing=True)
-    return await db.scalar(query)
+    """The review, locked: what the feed says about it is written by one after the other."""
+    query = _with_items().where(*where).with_for_update(key_share=True, of=ReviewFeedback)
+    return await db.scalar(query, execution_options={"populate_existing": True})
 
 
 async def _review_by(

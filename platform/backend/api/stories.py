@@ -26,9 +26,8 @@ from feed.catalogue import story_created, story_revised
 from schemas import stories as wire
 from schemas.base import BIGINT_MAX
 from utils.acclaim import acclaim_if_earned, count_reviews, eligibility
-from utils.content import refresh_story
 from utils.dedup import recent
-from utils.feed_events import emit_feed_event, refresh_feed_events
+from utils.feed_events import emit_feed_event, refresh_feed_events, refresh_items_quoting
 from utils.reactions import react
 
 router = APIRouter(prefix="/stories", tags=["stories"])
@@ -169,7 +168,7 @@ async def set_reaction(
     await db.commit()
     reacted: wire.Reacted = {
         "action": change.action,
-        "new_reaction_count": story.reaction_count,
+        "new_reaction_count": change.counted,
     }
     if change.before and change.after:
         reacted["from_type"], reacted["to_type"] = change.before, change.after
@@ -203,7 +202,7 @@ async def revise(
     await db.flush()
     world = await db.get_one(World, story.world_id)
     await emit_feed_event(db, **story_revised(story, world, agent))
-    await refresh_story(db, story)
+    await refresh_items_quoting(db, story)
     acclaimed = await acclaim_if_earned(db, story, await count_reviews(db, story))
     await db.commit()
     revised = _revised(story, changes, "Revision saved.")

@@ -13,6 +13,7 @@
     └── Unavailable          503  try again soon
     DatabaseInUse                 the embedded database belongs to another server
     NoDatabase                    no PostgreSQL to be had
+    MigrationNeeded               the schema is not the one that the code works with
 
 They carry their status so that one place, api/problems.py, can shape them for the wire.
 """
@@ -100,3 +101,7 @@ class DatabaseInUse(Exception):
 
 class NoDatabase(Exception):
     """There is no PostgreSQL to start; set DATABASE_URL."""
+
+
+class MigrationNeeded(Exception):
+    """The database is at another revision than the code."""

@@ -33,6 +33,12 @@ class Settings(BaseSettings):
     page_queue_seconds: float = Field(2.0, gt=0)
     """How long a page request may wait for a connection before it gets 503."""
 
+    background_tasks: bool = True
+    """Whether this server also does what is left to do for the feed: items that have to follow a
+    new name, and verification. Of several servers on one database, one is enough."""
+    verify_every: float | None = Field(None, gt=0)
+    """Seconds between two verifications of the whole feed; None: only `script/verify` does it."""
+
     cors_origins: Annotated[list[str], NoDecode] = ["http://localhost:3000"]
     """Origins of browsers that may call the API, comma-separated."""
 

@@ -27,7 +27,7 @@ import psycopg
 
 from core.errors import NoDatabase
 from db.embedded_binaries import Binaries, find_binaries
-from db.embedded_lock import retire_predecessor, take_lock
+from db.embedded_lock import is_taken, retire_predecessor, take_lock
 from db.embedded_process import Account, choose_account
 
 DATABASE = "platform"
@@ -187,8 +187,26 @@ class EmbeddedPostgres:
         return "\n".join(text.splitlines()[-15:])
 
     def _url(self, database: str) -> str:
-        host = quote(str(self._sockets), safe="")
-        return f"postgresql://postgres@/{database}?host={host}&port={PORT}"
+        return _socket_url(self._sockets, database)
+
+
+def running_url(data_dir: Path) -> str | None:
+    """The URL of the embedded database of a server that is running; None when none is.
+
+    From PostgreSQL's own pid file, whose fifth line is the folder of its socket.
+    """
+    if not is_taken(data_dir.resolve()):
+        return None
+    try:
+        lines = (data_dir.resolve() / "postgres" / "postmaster.pid").read_text().splitlines()
+    except FileNotFoundError:  # it is just starting, or stopping
+        return None
+    return _socket_url(lines[4], DATABASE) if len(lines) > 4 else None
+
+
+def _socket_url(sockets: object, database: str) -> str:
+    host = quote(str(sockets), safe="")
+    return f"postgresql://postgres@/{database}?host={host}&port={PORT}"
 
 
 def _make_socket_dir() -> Path:

@@ -35,6 +35,21 @@ def take_lock(directory: Path) -> int:
     return file
 
 
+def is_taken(directory: Path) -> bool:
+    """Whether a running server holds the lock of the folder."""
+    try:
+        file = os.open(directory / "postgres.lock", os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
+
+
 def retire_predecessor(data: Path, socket_prefix: str) -> None:
     """Wait for the PostgreSQL of a server that was killed, and disarm a pid file left behind.
 

@@ -15,6 +15,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
     Enum,
     ForeignKey,
@@ -217,6 +218,7 @@ class World(Base):
     __table_args__ = (
         Index("world_active_idx", "is_active"),
         Index("world_created_at_idx", "created_at"),
+        Index("world_proposal_idx", "proposal_id"),
     )
 
     id: Mapped[DbId]
@@ -415,6 +417,13 @@ class DwellerAction(Base):
         Index("action_type_idx", "action_type"),
         Index("action_escalation_eligible_idx", "escalation_eligible"),
         Index("action_reply_to_idx", "in_reply_to_action_id"),
+        Index(
+            "action_spell_idx",
+            "dweller_id",
+            "created_at",
+            "id",
+            postgresql_where=text("in_reply_to_action_id IS NULL"),
+        ),
     )
 
     id: Mapped[DbId]
@@ -448,6 +457,7 @@ class Story(Base):
         Index("story_created_at_idx", "created_at"),
         Index("story_status_idx", "status"),
         Index("story_x_post_id_idx", "x_post_id"),
+        Index("story_perspective_dweller_idx", "perspective_dweller_id"),
     )
 
     id: Mapped[DbId]
@@ -753,3 +763,33 @@ class FeedEvent(Base):
     )
     dweller_id: Mapped[DwellerId | None]
     story_id: Mapped[StoryId | None]
+
+
+class FeedRefresh(Base):
+    """Work left by a change that shows on more items than its writer could wait for.
+
+    `steps` names what has to be gone through, `step` and `position` say how far that has come;
+    `stage` and `seen_at` are explained in utils/feed_refresher.py.
+    """
+
+    __tablename__ = "platform_feed_refreshes"
+
+    id: Mapped[DbId]
+    table_name: Mapped[str]
+    record_id: Mapped[UUID]
+    steps: Mapped[list[str]] = mapped_column(JSONB())
+    stage: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    step: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    position: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
+    created_at: Mapped[Created]
+    seen_at: Mapped[datetime | None]
+
+
+class FeedProgress(Base):
+    """How far a long run over the whole feed has come, so that the next one goes on from there."""
+
+    __tablename__ = "platform_feed_progress"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[JsonObject]
+    updated_at: Mapped[Updated]

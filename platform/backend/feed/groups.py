@@ -11,6 +11,9 @@ T = TypeVar("T")
 GAP = timedelta(minutes=30)
 """Two neighbours further apart than this belong to different groups; exactly this still counts."""
 
+CLOSES_AT = 50
+"""A group of actions takes no more than this; a conversation shows its root and 49 replies."""
+
 
 def by_gap(records: Iterable[T], time: Callable[[T], datetime]) -> list[list[T]]:
     """Splits records, sorted by time, wherever two neighbours are more than `GAP` apart.
@@ -24,6 +27,20 @@ def by_gap(records: Iterable[T], time: Callable[[T], datetime]) -> list[list[T]]
         else:
             groups.append([record])
     return groups
+
+
+def spells(actions: Iterable[T], time: Callable[[T], datetime]) -> list[list[T]]:
+    """Cuts what one dweller did of its own accord, sorted by time, into spells.
+
+    A spell ends with a pause, or after `CLOSES_AT` actions. Actions that were answered count here,
+    although they are shown in conversations: so an answer changes one spell only, and never moves
+    the limits of those after it.
+    """
+    return [
+        stretch[start : start + CLOSES_AT]
+        for stretch in by_gap(actions, time)
+        for start in range(0, len(stretch), CLOSES_AT)
+    ]
 
 
 def resolved_at(item: FeedbackItem) -> datetime:

@@ -20,7 +20,7 @@ ContentType = Literal["proposal", "aspect", "dweller_proposal", "story"]
 
 
 class ItemBase(TypedDict):
-    """`created_at` is when the thing happened, `sort_date` its place in the feed."""
+    """`created_at` is when the thing happened, or began; `sort_date` its place in the feed."""
 
     type: str
     id: str
@@ -196,6 +196,35 @@ class DwellerActionItem(TypedDict):
     dweller: DwellerRef | None
     world: WorldRef | None
     agent: AgentRef | None
+
+
+class GroupedAction(ActionBody):
+    id: str
+    created_at: str
+
+
+class ActivityGroup(TypedDict):
+    created_at: str
+    updated_at: str
+    actions: Annotated[list[GroupedAction], Field(min_length=2)]
+    action_count: Annotated[int, Field(ge=2)]
+    dweller: DwellerRef | None
+    world: WorldRef | None
+    agent: AgentRef | None
+
+
+class ThreadAction(GroupedAction):
+    dweller: DwellerRef | None
+    agent: AgentRef | None
+    in_reply_to: str | None
+
+
+class Conversation(TypedDict):
+    created_at: str
+    updated_at: str
+    actions: Annotated[list[ThreadAction], Field(min_length=2)]
+    action_count: Annotated[int, Field(ge=2)]
+    world: WorldRef | None
 
 
 class StoryCard(TypedDict):

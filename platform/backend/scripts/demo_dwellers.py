@@ -41,6 +41,7 @@ def part(stage: Stage) -> None:
     _remember(stage, agent, f"as {who} reflects", "memory/reflect", REFLECTION, "POST")
     _remember(stage, SEXTON_UMBER, f"gives {who} a quirk", "memory/personality", QUIRK)
     _act(stage, HALVDIS, "crosses the line", WALK)
+    _act(stage, TORLEIK, "lights the forge", FIRE)
     stage.does(agent, f"takes leave of {who}", _of(stage, HALVDIS, "release"))
     free = stage.get(_in_world(stage, "dwellers"), {"available_only": "true"})["dwellers"]
     stage.tell("A reader", "asks who is free", ", ".join(dweller["name"] for dweller in free))
@@ -193,6 +194,11 @@ WALK: Json = {
     "action_type": "move",
     "target": "Behind the Line: the forge of Torleik Four",
     "content": "Goes to see the anvil with her own eyes, and takes the book along under her coat.",
+}
+FIRE: Json = {
+    "action_type": "interact",
+    "target": "the anvil",
+    "content": "Lays the anvil across two bricks and makes the first fire that it ever stood over.",
 }
 CORE = "The anvil gave off no heat at all, and I wrote down one degree."
 REFLECTION: Json = {

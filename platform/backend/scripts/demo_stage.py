@@ -34,6 +34,8 @@ HEADLINES = {
     "aspect_approved": "{aspect[type]}: {aspect[title]}",
     "dweller_created": "{dweller[name]}, {dweller[role]}",
     "dweller_action": "{dweller[name]}: {action[content]}",
+    "activity_group": "{dweller[name]}: {action_count} actions",
+    "conversation": "{action_count} actions, begun by {actions[0][dweller][name]}",
     "story_created": "{story[title]}, reactions {story[reaction_count]}",
     "story_revised": "revision {story[revision_count]}, {story[status]}",
     "story_reviewed": "recommends acclaim: {recommends_acclaim}",

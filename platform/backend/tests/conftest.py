@@ -103,8 +103,13 @@ def pgbouncer_url(postgres: PostgresServer, database: str) -> Iterator[str]:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
+    """No background tasks: a test that wants their work does it, and counts its own statements."""
     return Settings(
-        database_url=database_url, testing=True, test_mode=True, dedup_window_override_seconds=0
+        database_url=database_url,
+        testing=True,
+        test_mode=True,
+        dedup_window_override_seconds=0,
+        background_tasks=False,
     )
 
 

@@ -27,7 +27,7 @@ from tests.support.dwellers import (
     settle,
     token,
 )
-from tests.support.feed import feed, of_type, the_only
+from tests.support.feed import feed, of_type, shown_acts, the_only
 from tests.support.tables import nothing_written
 
 Client = httpx2.AsyncClient
@@ -134,9 +134,14 @@ async def test_act(client: Client, alice: Agent, world: str, burble: str) -> Non
     assert moment(session["last_action_at"]) == moment(action["created_at"])
 
 
-async def test_every_act_is_an_item(client: Client, alice: Agent, burble: str) -> None:
-    ids = [(await act(alice, burble))["action"]["id"] for _ in range(3)]
-    assert [item["id"] for item in of_type(await feed(client), "dweller_action")] == ids[::-1]
+async def test_every_act_is_shown(client: Client, alice: Agent, burble: str) -> None:
+    """Alone, or among others of its dweller; never twice."""
+    ids = []
+    for count in range(1, 4):
+        ids.append((await act(alice, burble))["action"]["id"])
+        [item] = of_type(await feed(client), "dweller_action", "activity_group")
+        assert item["type"] == ("dweller_action" if count == 1 else "activity_group")
+        assert [shown["id"] for shown in shown_acts([item])] == ids
 
 
 @pytest.mark.parametrize(("importance", "eligible"), [(0.79, False), (0.8, True), (1, True)])
@@ -351,13 +356,22 @@ async def test_other_acts_may_be_aimed_at_anything(alice: Agent, burble: str) ->
 
 
 async def test_a_conversation(
-    client: Client, alice: Agent, bob: Agent, burble: str, ferry: str
+    client: Client, alice: Agent, bob: Agent, world: str, burble: str, ferry: str
 ) -> None:
     question = await say(alice, burble, "Ferry", "How low?")
     answer = await say(bob, ferry, "Burble", "Two hands.", in_reply_to_action_id=question)
     thanks = await say(alice, burble, "Ferry", "Ah.", in_reply_to_action_id=answer)
-    items = of_type(await feed(client), "dweller_action")
-    assert [item["id"] for item in items] == [thanks, answer, question]
+    items = await feed(client)
+    talk = the_only(items, "conversation")
+    assert shown_acts(items) == talk["actions"]
+    assert [(shown["id"], shown["in_reply_to"]) for shown in talk["actions"]] == [
+        (question, None),
+        (answer, question),
+        (thanks, answer),
+    ]
+    assert [shown["dweller"]["id"] for shown in talk["actions"]] == [burble, ferry, burble]
+    for filters in ({"world_id": world}, {"agent_id": alice.id}, {"dweller_id": burble}):
+        assert of_type(await feed(client, **filters), "conversation") == [talk]
 
 
 async def test_who_is_spoken_to_answers_first(
@@ -735,11 +749,13 @@ async def test_acts_of_one_dweller_wait_for_each_other(
     ]
     for answer in await asyncio.gather(*acts):
         ok(answer)
-    items = of_type(await feed(client), "dweller_action")
-    contents = [item["action"]["content"] for item in items]
+    items = await feed(client)
+    group = the_only(items, "activity_group")
+    assert shown_acts(items) == group["actions"]
+    contents = [shown["content"] for shown in group["actions"]]
     assert sorted(contents) == sorted(str(number) for number in range(12))
     memory = ok(await alice.get(f"/dwellers/{burble}/memory"))
-    assert [episode["content"] for episode in memory["episodic_memories"]] == contents[::-1]
+    assert [episode["content"] for episode in memory["episodic_memories"]] == contents
     assert len(memory["relationship_memories"]["Ferry"]["history"]) == 12
 
 
@@ -773,11 +789,12 @@ async def test_act_against_release_and_claim(
         alice.post(f"/dwellers/{burble}/release"),
         bob.post(f"/dwellers/{burble}/claim"),
     )
-    acted = [answer for answer in answers[:3] if answer.status_code == 200]
+    acted = [ok(answer)["action"]["id"] for answer in answers[:3] if answer.status_code == 200]
     assert all(answer.status_code in (200, 403) for answer in answers[:3])
     assert answers[3].status_code == 200
     assert answers[4].status_code in (200, 400)
-    assert len(of_type(await feed(client), "dweller_action")) == len(acted)
+    shown = [one["id"] for one in shown_acts(await feed(client))]
+    assert sorted(shown) == sorted(acted)
 
 
 class TestWithDedupWindow:

@@ -14,7 +14,7 @@ from uuid import UUID
 import httpx2
 import pytest
 from fastapi import FastAPI
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.body_limit import MAX_BODY
@@ -32,6 +32,7 @@ from tests.support.tables import nothing_written
 JSON = "application/json"
 MAX_ECHO = 200
 NOBODY = str(UUID(int=0))
+ADMIN_KEY = "the-operator's"
 ID_IN_JSON = re.compile(r'"\{(\w+)\}"')
 
 
@@ -171,6 +172,10 @@ WRITES = [
     Write("PATCH", "/media/world/{world}", "author", {"cover_image_url": PICTURE}),
     Write("PATCH", "/media/story/{story}", "author", STORY_MEDIA),
     Write("PATCH", "/media/dweller/{dweller}", "author", {"portrait_url": PICTURE}),
+    Write("PATCH", "/admin/worlds/{world}", "admin", {"name": "Tide", "is_active": False}),
+    Write("PATCH", "/admin/agents/{agent}", "admin", {"name": "Alicia"}),
+    Write("PATCH", "/admin/dwellers/{dweller}", "admin", {"is_active": False}),
+    Write("DELETE", "/worlds/{world}", "admin"),
 ]
 WITH_BODY = [write for write in WRITES if write.body is not None]
 FIELDS = [(write, key) for write in WITH_BODY for key in write.body or ()]
@@ -182,15 +187,15 @@ def name_of(value: Any) -> str | None:
 
 @dataclass(frozen=True)
 class Stage:
-    """Agents and content on which every write works."""
+    """Keys of all callers, and content on which every write works."""
 
     client: httpx2.AsyncClient
-    agents: dict[str, Agent]
+    keys: dict[str, str]
     ids: dict[str, str]
 
     async def send(self, write: Write, path: str = "", **request: Any) -> httpx2.Response:
         """Sends the write, perhaps to another path, with the body that `request` gives."""
-        headers = {"X-API-Key": self.agents[write.caller].key} if write.caller else {}
+        headers = {"X-API-Key": self.keys[write.caller]} if write.caller else {}
         if "json" in request:
             request["content"] = json.dumps(request.pop("json"))
         if isinstance(request.get("content"), str):
@@ -217,7 +222,8 @@ async def prepare(client: httpx2.AsyncClient) -> Stage:
     ids |= await prepare_aspects(author, world)
     ids |= await prepare_dwellers(author, reader, world)
     ids |= await prepare_story(author, reviewer, world)
-    return Stage(client, {"author": author, "reviewer": reviewer, "reader": reader}, ids)
+    keys = {"author": author.key, "reviewer": reviewer.key, "reader": reader.key}
+    return Stage(client, keys | {"admin": ADMIN_KEY}, ids)
 
 
 async def prepare_aspects(author: Agent, world: str) -> dict[str, str]:
@@ -257,6 +263,8 @@ async def app(postgres: PostgresServer, template: str) -> AsyncIterator[FastAPI]
             testing=True,
             test_mode=True,
             dedup_window_override_seconds=0,
+            admin_api_key=SecretStr(ADMIN_KEY),
+            background_tasks=False,
         )
         app = create_app(settings)
         async with app.router.lifespan_context(app):
@@ -396,6 +404,9 @@ OPTIONAL = {
     "/media/world/{world}": {"cover_image_url"},
     "/media/story/{story}": STORY_MEDIA.keys(),
     "/media/dweller/{dweller}": {"portrait_url"},
+    "/admin/worlds/{world}": {"name", "is_active"},
+    "/admin/agents/{agent}": {"name"},
+    "/admin/dwellers/{dweller}": {"is_active"},
 }
 REQUIRED = [(write, key) for write, key in FIELDS if key not in OPTIONAL.get(write.path, ())]
 
@@ -436,6 +447,8 @@ JUDGE_ASPECT = to("/aspects/{aspect}/validate")
 TELL, RETELL = to("/stories"), to("/stories/{story}/revise")
 JUDGE, ANSWER = to("/stories/{story}/review"), to("/stories/{story}/reviews/{review}/respond")
 REACT, FOLLOWING, SAY = to("/social/react"), to("/social/follow"), to("/social/comment")
+RENAME_WORLD, RENAME_AGENT = to("/admin/worlds/{world}"), to("/admin/agents/{agent}")
+HIDE_DWELLER = to("/admin/dwellers/{dweller}")
 STEP = bodies.STEPS[0]
 WRONG_POINTS = [
     ("description", "x" * 9),
@@ -547,6 +560,16 @@ RULES = [
     changed(FOLLOWING, "notify_events", ["x"] * 51),
     changed(SAY, "content", ""),
     changed(SAY, "content", "x" * 2001),
+    *(
+        changed(write, "name", name)
+        for write in (RENAME_WORLD, RENAME_AGENT)
+        for name in ("", "x" * 256)
+    ),
+    *(
+        changed(write, "is_active", value)
+        for write in (RENAME_WORLD, HIDE_DWELLER)
+        for value in ("yes", 1)
+    ),
     *(
         changed(write, key, url)
         for write in WITH_BODY
@@ -861,7 +884,7 @@ async def test_unknown_routes(stage: Stage, path: str) -> None:
 @pytest.mark.parametrize("write", WRITES, ids=name_of)
 async def test_wrong_methods(stage: Stage, db: AsyncSession, write: Write) -> None:
     async with nothing_written(db):
-        for method in "PUT", "DELETE", "TRACE", "BREW":
+        for method in {"PUT", "DELETE", "TRACE", "BREW"} - {write.method}:
             wrong = replace(write, method=method)
             response = await stage.send(wrong, content=json.dumps(write.body))
             assert response.status_code == 405
@@ -929,7 +952,7 @@ async def test_half_a_request_is_none(stage: Stage, app: FastAPI, db: AsyncSessi
         "method": "POST",
         "path": f"/api/proposals/{stage.ids['draft']}/submit",
         "query_string": b"",
-        "headers": [(b"x-api-key", stage.agents["author"].key.encode())],
+        "headers": [(b"x-api-key", stage.keys["author"].encode())],
     }
     async with nothing_written(db):
         await app(scope, receive, send)

@@ -628,6 +628,6 @@ async def test_the_first_approving_vote_with_an_entry_names_it(
     await db.execute(update(Aspect).values(status=AspectStatus.APPROVED))
     await db.commit()
     [source] = aspect_approved.sources
-    [item] = aspect_approved.derive(source, (await db.execute(source.history)).all())
+    [item] = (await source.derive(db, [UUID(event)])).items
     assert item["payload"]["timeline_entry"] == bodies.entry(event="first")
     assert item["created_at"] == (await db.get_one(Aspect, UUID(event))).created_at

@@ -16,7 +16,7 @@ from tests.support import bodies
 from tests.support.agents import Agent, register
 from tests.support.answers import ok, refused
 from tests.support.feed import feed, of_type, the_only
-from utils.reactions import change_reaction_count, react
+from utils.reactions import Change, change_reaction_count, react
 
 CROWD = 40
 
@@ -100,7 +100,7 @@ async def test_reactions_to_a_world_are_counted_by_type(
     """The half of utils/reactions.py that stories do not use."""
     readers = await crowd(client, 12)
 
-    async def give(reader: Agent, reaction: str) -> tuple[str | None, str | None]:
+    async def give(reader: Agent, reaction: str) -> Change:
         async with app.state.database.session() as session:
             target = select(World).where(World.id == UUID(world))
             await session.scalar(target.with_for_update(key_share=True))

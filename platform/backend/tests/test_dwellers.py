@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.settings import Settings
 from db.models import Dweller, DwellerAction, FeedEvent, World
-from feed.catalogue import dweller_action, dweller_created
+from feed.catalogue import activity_group, conversation, dweller_action, dweller_created
 from tests.support import bodies
 from tests.support.agents import Agent, register
 from tests.support.answers import dated, ok, refused, unprocessable
@@ -547,15 +547,23 @@ async def test_activity(client: Client, alice: Agent, bob: Agent, world: str) ->
 # ── the feed ─────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize("single_or_group", [dweller_action, activity_group], ids=lambda e: e.name)
 async def test_items_are_what_their_history_says(
-    client: Client, alice: Agent, bob: Agent, world: str, db: AsyncSession
+    client: Client, alice: Agent, bob: Agent, world: str, db: AsyncSession, single_or_group: Any
 ) -> None:
+    """Single actions and groups have one source: either entry brings back both."""
     await inhabit(world, alice, bob)
     live = await feed(client)
     assert len(of_type(live, "dweller_created")) == 3
-    assert len(of_type(live, "dweller_action")) == 4
+    assert the_only(live, "conversation")["action_count"] == 2
+    assert the_only(live, "activity_group")["action_count"] == 2
+    assert the_only(live, "dweller_action")["action"]["target"] == "the gauge"
     await db.execute(delete(FeedEvent).where(FeedEvent.dweller_id.is_not(None)))
-    for entry, record in ((dweller_created, Dweller), (dweller_action, DwellerAction)):
+    for entry, record in (
+        (dweller_created, Dweller),
+        (single_or_group, DwellerAction),
+        (conversation, DwellerAction),
+    ):
         await refresh_feed_events(db, entry, *await db.scalars(select(record.id)))
     await db.commit()
     assert await feed(client) == live

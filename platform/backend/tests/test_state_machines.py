@@ -354,13 +354,21 @@ class Platform(RuleBasedStateMachine):
     @rule(dweller=dwellers, by=MOSTLY_OWN)
     def act(self, dweller: Dweller, by: int) -> None:
         agent = _seat((dweller.inhabitant or 0) + by)
-        expected = 200 if dweller.inhabitant == agent else 403
+        expected = self.model.act(agent, dweller)
         context = self.send(agent, f"/dwellers/{dweller.id}/act/context", {}, expected)
         token = context.get("context_token", dweller.id)
         answer = self.send(agent, f"/dwellers/{dweller.id}/act", bodies.act(token), expected)
         if expected == 200:
-            self.model.actions.append(answer["action"]["id"])
+            dweller.actions.append(answer["action"]["id"])
         self.done()
+
+    @rule(dweller=dwellers, agent=ANYBODY, times=st.integers(1, 4))
+    def live(self, dweller: Dweller, agent: int, times: int) -> None:
+        """Acts by whoever inhabits it; claims it first if nobody does."""
+        if dweller.inhabitant is None:
+            self.claimed(agent, dweller)
+        for _ in range(times):
+            self.act(dweller, 0)
 
     # stories
 
@@ -501,12 +509,15 @@ def _seat(number: int) -> int:
     return number % AGENTS
 
 
-def _holds(item: Json, facts: Json) -> bool:
-    """Whether the item says all that the facts say."""
-    return all(
-        _holds(item[name], fact) if isinstance(fact, dict) else item[name] == fact
-        for name, fact in facts.items()
-    )
+def _holds(said: Any, fact: Any) -> bool:
+    """Whether an item, or a part of it, says all that the facts say."""
+    match fact:
+        case dict():
+            return all(_holds(said[name], inner) for name, inner in fact.items())
+        case list():
+            return len(said) == len(fact) and all(map(_holds, said, fact))
+        case _:
+            return bool(said == fact)
 
 
 def _difference(found: Any, expected: Any) -> dict[str, set[Key]]:

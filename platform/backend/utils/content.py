@@ -13,20 +13,8 @@ from db.models import (
     AspectStatus,
     Proposal,
     ProposalStatus,
-    ReviewFeedback,
     Story,
-    StoryReview,
-    Validation,
 )
-from feed.catalogue import (
-    feedback_resolved,
-    proposal_submitted,
-    proposal_validated,
-    review_submitted,
-    story_created,
-    story_reviewed,
-)
-from utils.feed_events import refresh_feed_events
 
 Content = Proposal | Aspect | Story
 
@@ -75,29 +63,3 @@ def under_review(content: Content) -> bool:
     if isinstance(content, Story):
         return True
     return content.status in (ProposalStatus.VALIDATING, AspectStatus.VALIDATING)
-
-
-async def refresh_proposal(db: AsyncSession, proposal: Proposal) -> None:
-    """Every published item that quotes the proposal follows its new text and status."""
-    await refresh_feed_events(db, proposal_submitted, proposal.id)
-    votes = select(Validation.id).where(Validation.proposal_id == proposal.id)
-    await refresh_feed_events(db, proposal_validated, *await db.scalars(votes))
-    await refresh_reviews(db, ContentType.PROPOSAL, proposal.id)
-
-
-async def refresh_story(db: AsyncSession, story: Story) -> None:
-    """Every published item that names the story follows its new title and summary."""
-    await refresh_feed_events(db, story_created, story.id)
-    reviews = select(StoryReview.id).where(StoryReview.story_id == story.id)
-    await refresh_feed_events(db, story_reviewed, *await db.scalars(reviews))
-    await refresh_reviews(db, ContentType.STORY, story.id)
-
-
-async def refresh_reviews(db: AsyncSession, kind: ContentType, content_id: UUID) -> None:
-    """Items about reviews of this content name it: they follow its new name."""
-    reviews = select(ReviewFeedback.id).where(
-        ReviewFeedback.content_type == kind.value, ReviewFeedback.content_id == content_id
-    )
-    ids = (await db.scalars(reviews)).all()
-    await refresh_feed_events(db, review_submitted, *ids)
-    await refresh_feed_events(db, feedback_resolved, *ids)

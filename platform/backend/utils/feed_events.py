@@ -1,37 +1,47 @@
 """The only door to `platform_feed_events`.
 
-Two verbs, each inside the caller's transaction; the caller commits:
+Verbs, each inside the caller's transaction; the caller commits:
 
-- `emit_feed_event`       something happened: its item appears, or moves to its new time
-- `refresh_feed_events`   the sources of published items changed: the items follow, and what no
-                          longer stands is removed
+- `emit_feed_event`         something happened: its item appears, or moves to its new time
+- `refresh_feed_events`     records changed: their items follow, and what no longer stands goes
+- `settle_feed_events`      the same for whoever does not hold the locks of the records yet
+- `refresh_items_quoting`   a name, a picture or a state changed: every item that shows it follows
+- `retract_feed_rows`       removes rows that no record stands behind
+- `add_feed_rows`           fills in what is missing, by the thousand
+
+Of two transactions that write one item, the second must see what the first one did. So whoever
+writes holds the lock of the record that the item comes from: handlers because they load what they
+change with a lock, everybody else by `settle_feed_events`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import UUID
 
-from sqlalchemy import ColumnClause, delete, literal_column
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import FeedEvent
-from feed.catalogue import CATALOGUE
-from feed.item_type import FeedItem, ItemType, Source, wire_time
+from db.models import Base, FeedRefresh, User, World
+from feed.catalogue import SOURCES
+from feed.item import FeedItem, Identity
+from feed.item_type import ItemType
+from feed.row import Row, Underivable, finish, finish_all
+from feed.source import Source
 
-ITEM_ID: ColumnClause[str] = literal_column("(payload ->> 'id')")
-"""The item's id as the unique index spells it; a bound key would not match the index."""
+BATCH = 500
+"""Records that are refreshed at once."""
 
-BATCH = 1000
-"""Records refreshed by one statement: PostgreSQL takes 32767 parameters, an item has eight."""
+AT_ONCE = 200
+"""Items of one source that follow a name in the transaction that changes it. The others follow
+within seconds, by utils/feed_refresher.py: a writer must not wait for 100,000 items.
+"""
 
-ROW_IDS = uuid5(NAMESPACE_OID, "platform_feed_events")
 
-
-def row_id(event_type: str, item_id: str) -> UUID:
-    """Derived from the item's identity, so that a rebuilt feed keeps its order and its cursors."""
-    return uuid5(ROW_IDS, f"{event_type}/{item_id}")
+QUOTED_UNLOCKED = (World, User)
+"""Writers name these without a lock on them: a write in flight may be about to name the old name,
+and its item is found by a task only.
+"""
 
 
 async def emit_feed_event(
@@ -51,7 +61,7 @@ async def emit_feed_event(
     `payload` holds the keys of the type's shape; `type`, `created_at` and `sort_date` are filled in
     from the other arguments. `created_at` defaults to now, and is what the feed is ordered by.
 
-    Builders of feed/catalogue.py return exactly these arguments:
+    Builders of feed/catalogue return exactly these arguments:
     `await emit_feed_event(db, **world_created(world, creator))`.
 
     Raises KeyError for an unknown type and pydantic.ValidationError for a payload that does not
@@ -66,63 +76,157 @@ async def emit_feed_event(
         dweller_id=dweller_id,
         story_id=story_id,
     )
-    await _upsert(db, [item])
+    await _upsert(db, [finish(item)])
 
 
-async def refresh_feed_events(db: AsyncSession, entry: ItemType[...], *source_ids: UUID) -> None:
-    """Makes the items of these source records say what the sources say now.
+async def refresh_feed_events(db: AsyncSession, entry: ItemType[...], *record_ids: UUID) -> None:
+    """Makes the items of these records say what the tables say now.
 
-    Derives them through the entry's history, writes what stands and removes what no longer does.
-    Flushes first. The caller holds the lock of the source records, so that two writers cannot
-    overtake each other between reading and writing.
+    Writes what stands and removes what no longer does. Flushes first. The caller holds the locks of
+    the records.
+    """
+    for source in entry.sources:
+        await _refresh(db, source, record_ids)
+
+
+async def settle_feed_events(
+    db: AsyncSession, source: Source, record_ids: Sequence[UUID]
+) -> list[Underivable]:
+    """Locks the records and makes their items say what the tables say then.
+
+    Returns the records for which there can be no item, and why.
+    """
+    if not record_ids:
+        return []
+    await db.flush()
+    await source.lock(db, record_ids)
+    return await _refresh(db, source, record_ids)
+
+
+async def refresh_items_quoting(db: AsyncSession, record: Base) -> None:
+    """Makes every item that shows something of this record show it as it is now.
+
+    At once for up to `AT_ONCE` records of each source (of actions: the last ones) that nobody else
+    is writing about: so it never waits, and no two writers can wait for each other. Where that may
+    leave any, a task of the server, which is saved in the caller's transaction, goes over all of
+    them. The caller holds the record's lock, and has changed it.
     """
     await db.flush()
-    for start in range(0, len(source_ids), BATCH):
-        for source in entry.sources:
-            await _refresh(db, entry, source, source_ids[start : start + BATCH])
+    table, quoted = type(record), record.id  # type: ignore[attr-defined]  # what items quote has one
+    more = []
+    for source in SOURCES.values():
+        for number, column in enumerate(source.quotes.get(table, ())):
+            batch = await source.last_quoting(db, column, quoted, AT_ONCE)
+            free = await source.lock_free(db, batch.ids) if batch.ids else []
+            await _refresh(db, source, free)
+            if table in QUOTED_UNLOCKED or batch.next or len(free) < len(batch.ids):
+                more.append(f"{source.name}#{number}")
+    if more:
+        db.add(FeedRefresh(table_name=table.__tablename__, record_id=quoted, steps=more))
+        await db.flush()
 
 
 async def _refresh(
-    db: AsyncSession, entry: ItemType[...], source: Source, source_ids: Sequence[UUID]
-) -> None:
-    query = source.history.where(source.id.in_(source_ids))
-    rows = (await db.execute(query, execution_options={"populate_existing": True})).all()
-    items = entry.derive(source, rows)
-    await _upsert(db, items)
-    gone = _possible_ids(source, source_ids, rows) - {item["payload"]["id"] for item in items}
-    await _retract(db, entry.name, gone)
+    db: AsyncSession, source: Source, record_ids: Sequence[UUID]
+) -> list[Underivable]:
+    await db.flush()
+    underivable: list[Underivable] = []
+    for start in range(0, len(record_ids), BATCH):
+        derived = await source.derive(db, record_ids[start : start + BATCH])
+        rows, faults = finish_all(derived.items)
+        await _upsert(db, rows)
+        await _retract(db, derived.possible - {row.identity for row in rows})
+        underivable += faults
+    return underivable
 
 
-def _possible_ids(source: Source, source_ids: Iterable[UUID], rows: Iterable[Any]) -> set[str]:
-    if source.item_ids is None:
-        return {source.item_id(source_id) for source_id in source_ids}
-    return {item_id for row in rows for item_id in source.item_ids(*row)}
+async def retract_feed_rows(db: AsyncSession, row_ids: Sequence[UUID]) -> None:
+    """Removes rows by their own ids: for those whose payload does not even name an item."""
+    await db.execute(_RETRACT_ROWS, {"ids": list(row_ids)})
 
 
-async def _upsert(db: AsyncSession, items: Sequence[FeedItem]) -> None:
-    if not items:
+async def add_feed_rows(db: AsyncSession, rows: Sequence[Row]) -> int:
+    """Adds the rows whose items are not in the feed; returns how many that were.
+
+    By COPY, for as many as memory holds. The caller holds the locks of the records.
+    """
+    await db.execute(_STAGE)
+    connection = await (await db.connection()).get_raw_connection()
+    assert connection.driver_connection is not None
+    async with connection.driver_connection.cursor().copy(_COPY) as copy:
+        copy.set_types(["uuid", "text", "timestamptz", "text", "uuid", "uuid", "uuid", "uuid"])
+        for row in rows:
+            await copy.write_row(row._replace(payload=row.json))  # type: ignore[arg-type]  # as COPY takes it
+    added: Any = await db.execute(_ADD_STAGED)
+    await db.execute(_UNSTAGE)
+    count: int = added.rowcount
+    return count
+
+
+async def _upsert(db: AsyncSession, rows: Collection[Row]) -> None:
+    """Rows in the order of their ids: two transactions that write the same rows never wait for each
+    other. Rows that say this already are left alone.
+    """
+    if not rows:
         return
-    statement = insert(FeedEvent).values([_row(item) for item in items])
-    changed = {
-        name: statement.excluded[name]
-        for name in ("payload", "created_at", "world_id", "agent_id", "dweller_id", "story_id")
-    }
-    await db.execute(
-        statement.on_conflict_do_update(
-            index_elements=[FeedEvent.event_type, ITEM_ID], set_=changed
-        )
-    )
+    columns = zip(*(row._replace(payload=row.json) for row in sorted(rows)), strict=True)  # type: ignore[arg-type]  # as text
+    await db.execute(_UPSERT, dict(zip(Row._fields, map(list, columns), strict=True)))
 
 
-def _row(item: FeedItem) -> dict[str, Any]:
-    event_type, time = item["event_type"], wire_time(item["created_at"])
-    payload = {"type": event_type, "created_at": time, "sort_date": time} | item["payload"]
-    CATALOGUE[event_type].adapter.validate_python(payload)
-    return item | {"id": row_id(event_type, payload["id"]), "payload": payload}
+async def _retract(db: AsyncSession, identities: Collection[Identity]) -> None:
+    if identities:
+        types, ids = zip(*sorted(identities), strict=True)
+        await db.execute(_RETRACT, {"types": list(types), "ids": list(ids)})
 
 
-async def _retract(db: AsyncSession, event_type: str, item_ids: Iterable[str]) -> None:
-    if ids := list(item_ids):
-        await db.execute(
-            delete(FeedEvent).where(FeedEvent.event_type == event_type, ITEM_ID.in_(ids))
-        )
+_COLUMNS = "id, event_type, created_at, payload, world_id, agent_id, dweller_id, story_id"
+
+_UPSERT = text(
+    f"""
+    INSERT INTO platform_feed_events AS stored ({_COLUMNS})
+    SELECT id, event_type, created_at, payload::jsonb, world_id, agent_id, dweller_id, story_id
+    FROM unnest(
+        CAST(:id AS uuid[]), CAST(:event_type AS text[]), CAST(:created_at AS timestamptz[]),
+        CAST(:payload AS text[]), CAST(:world_id AS uuid[]), CAST(:agent_id AS uuid[]),
+        CAST(:dweller_id AS uuid[]), CAST(:story_id AS uuid[])
+    ) AS item ({_COLUMNS})
+    ON CONFLICT (event_type, (payload ->> 'id')) DO UPDATE SET
+        id = excluded.id, created_at = excluded.created_at, payload = excluded.payload,
+        world_id = excluded.world_id, agent_id = excluded.agent_id,
+        dweller_id = excluded.dweller_id, story_id = excluded.story_id
+    WHERE (stored.id, stored.created_at, stored.payload, stored.world_id, stored.agent_id,
+           stored.dweller_id, stored.story_id)
+        IS DISTINCT FROM
+          (excluded.id, excluded.created_at, excluded.payload, excluded.world_id,
+           excluded.agent_id, excluded.dweller_id, excluded.story_id)
+    """
+)
+"""Every column as one array: the same statement for one item and for a thousand."""
+
+_RETRACT = text(
+    """
+    DELETE FROM platform_feed_events AS stored
+    USING unnest(CAST(:types AS text[]), CAST(:ids AS text[])) AS gone (event_type, id)
+    WHERE stored.event_type = gone.event_type AND stored.payload ->> 'id' = gone.id
+    """
+)
+_RETRACT_ROWS = text("DELETE FROM platform_feed_events WHERE id = ANY(CAST(:ids AS uuid[]))")
+
+_STAGE = text(
+    """
+    CREATE TEMPORARY TABLE feed_rows (
+        id uuid, event_type text, created_at timestamptz, payload text,
+        world_id uuid, agent_id uuid, dweller_id uuid, story_id uuid
+    ) ON COMMIT DROP
+    """
+)
+_COPY = "COPY feed_rows FROM STDIN (FORMAT BINARY)"
+_ADD_STAGED = text(
+    f"""
+    INSERT INTO platform_feed_events ({_COLUMNS})
+    SELECT id, event_type, created_at, payload::jsonb, world_id, agent_id, dweller_id, story_id
+    FROM feed_rows ORDER BY id
+    ON CONFLICT DO NOTHING
+    """
+)
+_UNSTAGE = text("DROP TABLE feed_rows")

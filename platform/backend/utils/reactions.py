@@ -19,10 +19,13 @@ TargetType = Literal["world", "story"]
 
 
 class Change(NamedTuple):
-    """The agent's reaction to the target, then and now; not both are None."""
+    """The agent's reaction to the target, then and now; not both are None. And what the target
+    counts now.
+    """
 
     before: str | None
     after: str | None
+    counted: Any
 
     @property
     def action(self) -> Literal["added", "removed", "changed"]:
@@ -50,20 +53,25 @@ async def react(
     if after:
         db.add(SocialInteraction(**mine, data={"type": after}))
     steps = {kind: step for kind, step in ((before, -1), (after, 1)) if kind}
-    await change_reaction_count(db, target_type, target_id, steps)
-    return Change(before, after)
+    return Change(before, after, await change_reaction_count(db, target_type, target_id, steps))
 
 
 async def change_reaction_count(
     db: AsyncSession, target_type: TargetType, target_id: UUID, steps: Mapping[str, int]
-) -> None:
-    """Adds `steps`, by reaction type, to what the target counts; no count falls below 0."""
+) -> Any:
+    """Adds `steps`, by reaction type, to what the target counts; no count falls below 0.
+
+    Returns the new count of a story, or those of a world by type.
+    """
+    change: Any
     if target_type == "story":
         count = _stepped(Story.reaction_count, sum(steps.values()))
-        change = update(Story).where(Story.id == target_id).values(reaction_count=count)
+        change = update(Story).values(reaction_count=count).returning(Story.reaction_count)
+        change = change.where(Story.id == target_id)
     else:
-        change = update(World).where(World.id == target_id).values(reaction_counts=_by_type(steps))
-    await db.execute(change)
+        change = update(World).values(reaction_counts=_by_type(steps))
+        change = change.where(World.id == target_id).returning(World.reaction_counts)
+    return await db.scalar(change)
 
 
 def _by_type(steps: Mapping[str, int]) -> Any:

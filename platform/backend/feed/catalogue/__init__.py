@@ -9,20 +9,32 @@ hold; refresh, and everything else that has to tell what the feed should say, ca
 the entry's history. So there is one place that knows how an item looks.
 """
 
+from feed.catalogue.actions import (
+    CONVERSATIONS,
+    SPELLS,
+    activity_group,
+    conversation,
+    dweller_action,
+)
 from feed.catalogue.agents import agent_registered
 from feed.catalogue.aspects import aspect_approved, aspect_proposed
-from feed.catalogue.dwellers import dweller_action, dweller_created
+from feed.catalogue.dwellers import dweller_created
 from feed.catalogue.proposals import proposal_revised, proposal_submitted, proposal_validated
 from feed.catalogue.reviews import feedback_resolved, review_submitted
 from feed.catalogue.stories import story_created, story_reviewed, story_revised
 from feed.catalogue.worlds import proposal_graduated, world_created
-from feed.item_type import CATALOGUE
+from feed.item_type import CATALOGUE, SOURCES
 
 __all__ = [
     "CATALOGUE",
+    "CONVERSATIONS",
+    "SOURCES",
+    "SPELLS",
+    "activity_group",
     "agent_registered",
     "aspect_approved",
     "aspect_proposed",
+    "conversation",
     "dweller_action",
     "dweller_created",
     "feedback_resolved",

@@ -8,12 +8,21 @@ from db.models import (
 )
 from feed import payloads
 from feed.catalogue.refs import known_agent_ref
-from feed.item_type import FeedItem, Source, feed_item, item_type
+from feed.item import FeedItem, feed_item
+from feed.item_type import item_type
+from feed.record import record
+from feed.source import Records
 
 
 @item_type(
     payloads.AgentRegistered,
-    Source(User.id, select(User).where(User.type == UserType.AGENT)),
+    Records(
+        User.id,
+        select(record(User.id, User.username, User.name, User.created_at)).where(
+            User.type == UserType.AGENT
+        ),
+        quotes={User: [User.id]},
+    ),
 )
 def agent_registered(agent: User) -> FeedItem:
     """An agent joined the platform."""

@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 
 from db.models import (
     Aspect,
@@ -15,7 +15,10 @@ from db.models import (
 )
 from feed import payloads
 from feed.catalogue.refs import agent_ref, cut, world_ref
-from feed.item_type import FeedItem, Source, feed_item, item_type
+from feed.item import FeedItem, feed_item
+from feed.item_type import item_type
+from feed.record import AGENT, WORLD, record
+from feed.source import Records
 
 
 def aspect_card(aspect: Aspect) -> payloads.AspectCard:
@@ -28,14 +31,32 @@ def aspect_card(aspect: Aspect) -> payloads.AspectCard:
     }
 
 
+_ASPECT = record(
+    Aspect.id,
+    Aspect.world_id,
+    Aspect.agent_id,
+    Aspect.aspect_type,
+    Aspect.title,
+    Aspect.premise,
+    Aspect.status,
+    Aspect.proposed_timeline_entry,
+    Aspect.created_at,
+    Aspect.submitted_at,
+    Aspect.approved_at,
+)
+_QUOTES = {Aspect: [Aspect.id], World: [Aspect.world_id], User: [Aspect.agent_id]}
+
+
 @item_type(
     payloads.AspectProposed,
-    Source(
+    Records(
         Aspect.id,
-        select(Aspect, World, User)
+        select(_ASPECT, WORLD, AGENT)
+        .select_from(Aspect)
         .outerjoin(World, World.id == Aspect.world_id)
         .outerjoin(User, User.id == Aspect.agent_id)
         .where(Aspect.status == AspectStatus.VALIDATING),
+        quotes=_QUOTES,
     ),
 )
 def aspect_proposed(aspect: Aspect, world: World | None, author: User | None) -> FeedItem:
@@ -88,16 +109,18 @@ _approved_entry = (
 )
 
 
-def _approved() -> Select[Aspect, World | None, User | None, JsonObject | None]:
-    return (
-        select(Aspect, World, User, _approved_entry)
+@item_type(
+    payloads.AspectApproved,
+    Records(
+        Aspect.id,
+        select(_ASPECT, WORLD, AGENT, _approved_entry)
+        .select_from(Aspect)
         .outerjoin(World, World.id == Aspect.world_id)
         .outerjoin(User, User.id == Aspect.agent_id)
-        .where(Aspect.status == AspectStatus.APPROVED)
-    )
-
-
-@item_type(payloads.AspectApproved, Source(Aspect.id, _approved()))
+        .where(Aspect.status == AspectStatus.APPROVED),
+        quotes=_QUOTES,
+    ),
+)
 def aspect_approved(
     aspect: Aspect,
     world: World | None,

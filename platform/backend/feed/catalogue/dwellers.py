@@ -1,21 +1,45 @@
-"""Items about dwellers and what they do."""
+"""Items about dwellers."""
 
 from sqlalchemy import select
 
-from db.models import Dweller, DwellerAction, User, World
+from db.models import Dweller, User, World
 from feed import payloads
-from feed.catalogue.refs import agent_ref, dweller_ref, world_ref
-from feed.item_type import FeedItem, Source, feed_item, item_type
+from feed.catalogue.refs import agent_ref, world_ref
+from feed.item import FeedItem, feed_item
+from feed.item_type import item_type
+from feed.record import AGENT, WORLD, record
+from feed.source import Records
 
 
 @item_type(
     payloads.DwellerCreated,
-    Source(
+    Records(
         Dweller.id,
-        select(Dweller, World, User)
+        select(
+            record(
+                Dweller.id,
+                Dweller.world_id,
+                Dweller.created_by,
+                Dweller.name,
+                Dweller.role,
+                Dweller.origin_region,
+                Dweller.is_available,
+                Dweller.inhabited_by,
+                Dweller.portrait_url,
+                Dweller.created_at,
+            ),
+            WORLD,
+            AGENT,
+        )
+        .select_from(Dweller)
         .outerjoin(World, World.id == Dweller.world_id)
         .outerjoin(User, User.id == Dweller.created_by)
         .where(Dweller.is_active.is_(True)),
+        quotes={
+            Dweller: [Dweller.id],
+            World: [Dweller.world_id],
+            User: [Dweller.created_by],
+        },
     ),
 )
 def dweller_created(dweller: Dweller, world: World | None, creator: User | None) -> FeedItem:
@@ -39,40 +63,4 @@ def dweller_created(dweller: Dweller, world: World | None, creator: User | None)
         world_id=dweller.world_id,
         agent_id=dweller.created_by,
         dweller_id=dweller.id,
-    )
-
-
-@item_type(
-    payloads.DwellerActionItem,
-    Source(
-        DwellerAction.id,
-        select(DwellerAction, Dweller, World, User)
-        .outerjoin(Dweller, Dweller.id == DwellerAction.dweller_id)
-        .outerjoin(World, World.id == Dweller.world_id)
-        .outerjoin(User, User.id == DwellerAction.actor_id),
-    ),
-)
-def dweller_action(
-    action: DwellerAction, dweller: Dweller | None, world: World | None, actor: User | None
-) -> FeedItem:
-    """A dweller did or said something."""
-    body: payloads.DwellerActionItem = {
-        "action": {
-            "type": action.action_type,
-            "content": action.content,
-            "dialogue": action.dialogue,
-            "stage_direction": action.stage_direction,
-            "target": action.target,
-        },
-        "dweller": dweller_ref(dweller),
-        "world": world_ref(world),
-        "agent": agent_ref(actor),
-    }
-    return feed_item(
-        str(action.id),
-        action.created_at,
-        body,
-        world_id=dweller.world_id if dweller else None,
-        agent_id=action.actor_id,
-        dweller_id=action.dweller_id,
     )

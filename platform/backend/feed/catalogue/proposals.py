@@ -1,9 +1,8 @@
 """Items about proposals, and revisions of aspects."""
 
-from typing import cast
-from uuid import UUID
+from typing import Any, Literal, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select
 from sqlalchemy.orm import aliased
 
 from db.models import (
@@ -15,25 +14,39 @@ from db.models import (
 )
 from feed import payloads
 from feed.catalogue.refs import agent_ref, cut, username
-from feed.item_type import FeedItem, Source, feed_item, item_type
+from feed.item import FeedItem, feed_item
+from feed.item_type import item_type
+from feed.record import AGENT, agent_record, record
+from feed.source import ItemId, Records
 
 PUBLISHED = (ProposalStatus.VALIDATING, ProposalStatus.APPROVED, ProposalStatus.REJECTED)
 
 
 @item_type(
     payloads.ProposalSubmitted,
-    Source(
+    Records(
         Proposal.id,
         select(
-            Proposal,
-            User,
+            record(
+                Proposal.id,
+                Proposal.agent_id,
+                Proposal.name,
+                Proposal.premise,
+                Proposal.year_setting,
+                Proposal.status,
+                Proposal.created_at,
+                Proposal.submitted_at,
+            ),
+            AGENT,
             select(func.count(Validation.id))
             .where(Validation.proposal_id == Proposal.id)
             .correlate(Proposal)
             .scalar_subquery(),
         )
+        .select_from(Proposal)
         .outerjoin(User, User.id == Proposal.agent_id)
         .where(Proposal.status.in_(PUBLISHED)),
+        quotes={Proposal: [Proposal.id], User: [Proposal.agent_id]},
     ),
 )
 def proposal_submitted(proposal: Proposal, proposer: User | None, votes: int) -> FeedItem:
@@ -62,12 +75,28 @@ _validator, _proposer = aliased(User), aliased(User)
 
 @item_type(
     payloads.ProposalValidated,
-    Source(
+    Records(
         Validation.id,
-        select(Validation, Proposal, _validator, _proposer)
+        select(
+            record(
+                Validation.id,
+                Validation.agent_id,
+                Validation.verdict,
+                Validation.critique,
+                Validation.created_at,
+            ),
+            record(Proposal.id, Proposal.name, Proposal.premise),
+            agent_record(_validator),
+            agent_record(_proposer),
+        )
+        .select_from(Validation)
         .join(Proposal, Proposal.id == Validation.proposal_id)
         .outerjoin(_validator, _validator.id == Validation.agent_id)
         .outerjoin(_proposer, _proposer.id == Proposal.agent_id),
+        quotes={
+            Proposal: [Validation.proposal_id],
+            User: [Validation.agent_id, Proposal.agent_id],
+        },
     ),
 )
 def proposal_validated(
@@ -90,47 +119,70 @@ def proposal_validated(
     return feed_item(str(validation.id), validation.created_at, body, agent_id=validation.agent_id)
 
 
-def proposal_revised_id(proposal_id: UUID) -> str:
-    return f"proposal-revised-{proposal_id}"
-
-
-def aspect_revised_id(aspect_id: UUID) -> str:
-    return f"aspect-revised-{aspect_id}"
+PROPOSAL_REVISED_ID = ItemId("proposal-revised-{}")
+ASPECT_REVISED_ID = ItemId("aspect-revised-{}")
 
 
 @item_type(
     payloads.ProposalRevised,
-    Source(
+    Records(
         Proposal.id,
-        select(Proposal, User)
+        select(
+            literal("proposal"),
+            record(
+                Proposal.id,
+                Proposal.agent_id,
+                Proposal.name,
+                Proposal.revision_count,
+                Proposal.last_revised_at,
+            ),
+            AGENT,
+        )
+        .select_from(Proposal)
         .outerjoin(User, User.id == Proposal.agent_id)
         .where(Proposal.last_revised_at.is_not(None)),
-        item_id=proposal_revised_id,
+        item_id=PROPOSAL_REVISED_ID,
+        quotes={Proposal: [Proposal.id], User: [Proposal.agent_id]},
     ),
-    Source(
+    Records(
         Aspect.id,
-        select(Aspect, User)
+        select(
+            literal("aspect"),
+            record(
+                Aspect.id,
+                Aspect.world_id,
+                Aspect.agent_id,
+                Aspect.title,
+                Aspect.revision_count,
+                Aspect.last_revised_at,
+            ),
+            AGENT,
+        )
+        .select_from(Aspect)
         .outerjoin(User, User.id == Aspect.agent_id)
         .where(Aspect.last_revised_at.is_not(None)),
-        item_id=aspect_revised_id,
+        item_id=ASPECT_REVISED_ID,
+        quotes={Aspect: [Aspect.id], User: [Aspect.agent_id]},
     ),
 )
-def proposal_revised(content: Proposal | Aspect, author: User | None) -> FeedItem:
+def proposal_revised(
+    content_type: Literal["proposal", "aspect"], content: Any, author: User | None
+) -> FeedItem:
     """An author revised a proposal or an aspect. One item each: it moves up at every revision."""
-    is_proposal = isinstance(content, Proposal)
+    is_proposal = content_type == "proposal"
     body: payloads.ProposalRevised = {
         "author_name": username(author),
-        "content_type": "proposal" if is_proposal else "aspect",
+        "content_type": content_type,
         "content_id": str(content.id),
-        "content_name": content.name if isinstance(content, Proposal) else content.title,
+        "content_name": content.name if is_proposal else content.title,
         "revision_count": content.revision_count,
     }
-    item_id = proposal_revised_id(content.id) if is_proposal else aspect_revised_id(content.id)
+    spelling = PROPOSAL_REVISED_ID if is_proposal else ASPECT_REVISED_ID
     assert content.last_revised_at is not None, "an item only after the first revision"
     return feed_item(
-        item_id,
+        spelling(content.id),
         content.last_revised_at,
         body,
-        world_id=None if isinstance(content, Proposal) else content.world_id,
+        world_id=None if is_proposal else content.world_id,
         agent_id=content.agent_id,
     )

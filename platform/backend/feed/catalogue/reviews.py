@@ -1,7 +1,7 @@
 """Items about critical reviews."""
 
-from collections.abc import Iterable
-from typing import cast
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, and_, case, literal, select
@@ -19,7 +19,10 @@ from db.models import (
 )
 from feed import groups, payloads
 from feed.catalogue.refs import username
-from feed.item_type import FeedItem, Source, feed_item, item_type
+from feed.item import FeedItem, feed_item
+from feed.item_type import item_type
+from feed.record import AGENT
+from feed.source import ItemId, Records
 
 # What a review is about, by name. A nameless proposal is null; content that is gone is "Unknown".
 _content_name = case(
@@ -30,12 +33,13 @@ _content_name = case(
 )
 
 
-def _reviews() -> Select[ReviewFeedback, User, str | None]:
+def _reviews() -> Select[ReviewFeedback, Any, str | None]:
     def of(kind: str, content_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
         return and_(ReviewFeedback.content_type == kind, ReviewFeedback.content_id == content_id)
 
     return (
-        select(ReviewFeedback, User, _content_name)
+        select(ReviewFeedback, AGENT, _content_name)
+        .select_from(ReviewFeedback)
         .outerjoin(User, User.id == ReviewFeedback.reviewer_id)
         .outerjoin(Proposal, of("proposal", Proposal.id))
         .outerjoin(Aspect, of("aspect", Aspect.id))
@@ -44,7 +48,16 @@ def _reviews() -> Select[ReviewFeedback, User, str | None]:
     )
 
 
-@item_type(payloads.ReviewSubmitted, Source(ReviewFeedback.id, _reviews()))
+_QUOTES = {
+    ReviewFeedback: [ReviewFeedback.id],
+    User: [ReviewFeedback.reviewer_id],
+    Proposal: [Proposal.id],
+    Aspect: [Aspect.id],
+    Story: [Story.id],
+}
+
+
+@item_type(payloads.ReviewSubmitted, Records(ReviewFeedback.id, _reviews(), quotes=_QUOTES))
 def review_submitted(
     review: ReviewFeedback, reviewer: User | None, content_name: str | None
 ) -> FeedItem:
@@ -69,24 +82,28 @@ def review_submitted(
     return feed_item(str(review.id), review.created_at, body, agent_id=review.reviewer_id)
 
 
-def feedback_resolved_id(review_id: UUID, first_item_id: UUID) -> str:
-    return f"feedback-resolved-{review_id}-{first_item_id}"
+RESOLVED_ID = ItemId("feedback-resolved-{}-{}")
 
 
 def _resolved_groups(
     review: ReviewFeedback, reviewer: User | None, content_name: str | None
-) -> Iterable[FeedItem]:
+) -> Iterable[Sequence[Any]]:
     for group in groups.of_resolved_items(review.items):
-        yield feedback_resolved(review, group, reviewer, content_name)
-
-
-def _possible_resolved_ids(review: ReviewFeedback, *_: object) -> Iterable[str]:
-    return [feedback_resolved_id(review.id, item.id) for item in review.items]
+        yield review, group, reviewer, content_name
 
 
 @item_type(
     payloads.FeedbackResolved,
-    Source(ReviewFeedback.id, _reviews(), expand=_resolved_groups, item_ids=_possible_resolved_ids),
+    Records(
+        ReviewFeedback.id,
+        _reviews(),
+        item_id=RESOLVED_ID,
+        quotes=_QUOTES,
+        expand=_resolved_groups,
+        identities=select(ReviewFeedback.id, FeedbackItem.id).join(
+            FeedbackItem, FeedbackItem.review_feedback_id == ReviewFeedback.id
+        ),
+    ),
 )
 def feedback_resolved(
     review: ReviewFeedback,
@@ -109,6 +126,4 @@ def feedback_resolved(
         ),
     }
     newest = max(groups.resolved_at(item) for item in group)
-    return feed_item(
-        feedback_resolved_id(review.id, group[0].id), newest, body, agent_id=review.reviewer_id
-    )
+    return feed_item(RESOLVED_ID(review.id, group[0].id), newest, body, agent_id=review.reviewer_id)

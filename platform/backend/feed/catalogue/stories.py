@@ -1,23 +1,49 @@
 """Items about stories."""
 
-from uuid import UUID
-
 from sqlalchemy import select
 
 from db.models import Dweller, Story, StoryReview, User, World
 from feed import payloads
 from feed.catalogue.refs import agent_ref, username, world_ref
-from feed.item_type import FeedItem, Source, feed_item, item_type
+from feed.item import FeedItem, feed_item
+from feed.item_type import item_type
+from feed.record import AGENT, WORLD, record
+from feed.source import ItemId, Records
 
 
 @item_type(
     payloads.StoryCreated,
-    Source(
+    Records(
         Story.id,
-        select(Story, World, User, Dweller)
+        select(
+            record(
+                Story.id,
+                Story.world_id,
+                Story.author_id,
+                Story.title,
+                Story.summary,
+                Story.perspective,
+                Story.cover_image_url,
+                Story.video_url,
+                Story.thumbnail_url,
+                Story.reaction_count,
+                Story.comment_count,
+                Story.created_at,
+            ),
+            WORLD,
+            AGENT,
+            record(Dweller.id, Dweller.name),
+        )
+        .select_from(Story)
         .outerjoin(World, World.id == Story.world_id)
         .outerjoin(User, User.id == Story.author_id)
         .outerjoin(Dweller, Dweller.id == Story.perspective_dweller_id),
+        quotes={
+            Story: [Story.id],
+            World: [Story.world_id],
+            User: [Story.author_id],
+            Dweller: [Story.perspective_dweller_id],
+        },
     ),
 )
 def story_created(
@@ -52,19 +78,33 @@ def story_created(
     )
 
 
-def story_revised_id(story_id: UUID) -> str:
-    return f"{story_id}-revision"
+REVISED_ID = ItemId("{}-revision")
 
 
 @item_type(
     payloads.StoryRevised,
-    Source(
+    Records(
         Story.id,
-        select(Story, World, User)
+        select(
+            record(
+                Story.id,
+                Story.world_id,
+                Story.author_id,
+                Story.title,
+                Story.summary,
+                Story.revision_count,
+                Story.status,
+                Story.last_revised_at,
+            ),
+            WORLD,
+            AGENT,
+        )
+        .select_from(Story)
         .outerjoin(World, World.id == Story.world_id)
         .outerjoin(User, User.id == Story.author_id)
         .where(Story.revision_count > 0, Story.last_revised_at.is_not(None)),
-        item_id=story_revised_id,
+        item_id=REVISED_ID,
+        quotes={Story: [Story.id], World: [Story.world_id], User: [Story.author_id]},
     ),
 )
 def story_revised(story: Story, world: World | None, author: User | None) -> FeedItem:
@@ -82,7 +122,7 @@ def story_revised(story: Story, world: World | None, author: User | None) -> Fee
     }
     assert story.last_revised_at is not None, "an item only after the first revision"
     return feed_item(
-        story_revised_id(story.id),
+        REVISED_ID(story.id),
         story.last_revised_at,
         body,
         world_id=story.world_id,
@@ -93,12 +133,29 @@ def story_revised(story: Story, world: World | None, author: User | None) -> Fee
 
 @item_type(
     payloads.StoryReviewed,
-    Source(
+    Records(
         StoryReview.id,
-        select(StoryReview, Story, World, User)
+        select(
+            record(
+                StoryReview.id,
+                StoryReview.story_id,
+                StoryReview.reviewer_id,
+                StoryReview.recommend_acclaim,
+                StoryReview.created_at,
+            ),
+            record(Story.id, Story.title, Story.world_id),
+            WORLD,
+            AGENT,
+        )
+        .select_from(StoryReview)
         .outerjoin(Story, Story.id == StoryReview.story_id)
         .outerjoin(World, World.id == Story.world_id)
         .outerjoin(User, User.id == StoryReview.reviewer_id),
+        quotes={
+            Story: [StoryReview.story_id],
+            World: [Story.world_id],
+            User: [StoryReview.reviewer_id],
+        },
     ),
 )
 def story_reviewed(

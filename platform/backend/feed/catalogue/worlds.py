@@ -1,7 +1,5 @@
 """Items about new worlds."""
 
-from uuid import UUID
-
 from sqlalchemy import and_, func, select
 
 from db.models import (
@@ -15,16 +13,34 @@ from db.models import (
 )
 from feed import payloads
 from feed.catalogue.refs import agent_ref
-from feed.item_type import FeedItem, Source, feed_item, item_type
+from feed.item import FeedItem, feed_item
+from feed.item_type import item_type
+from feed.record import AGENT, record
+from feed.source import ItemId, Records
 
 
 @item_type(
     payloads.WorldCreated,
-    Source(
+    Records(
         World.id,
-        select(World, User)
+        select(
+            record(
+                World.id,
+                World.name,
+                World.premise,
+                World.year_setting,
+                World.cover_image_url,
+                World.dweller_count,
+                World.follower_count,
+                World.created_at,
+                World.created_by,
+            ),
+            AGENT,
+        )
+        .select_from(World)
         .outerjoin(User, User.id == World.created_by)
         .where(World.is_active.is_(True)),
+        quotes={World: [World.id], User: [World.created_by]},
     ),
 )
 def world_created(world: World, creator: User | None) -> FeedItem:
@@ -46,8 +62,7 @@ def world_created(world: World, creator: User | None) -> FeedItem:
     )
 
 
-def proposal_graduated_id(world_id: UUID) -> str:
-    return f"graduated-{world_id}"
+GRADUATED_ID = ItemId("graduated-{}")
 
 
 _reviews_of_proposal = and_(
@@ -57,11 +72,11 @@ _reviews_of_proposal = and_(
 
 @item_type(
     payloads.ProposalGraduated,
-    Source(
+    Records(
         World.id,
         select(
-            World,
-            Proposal,
+            record(World.id, World.created_at),
+            record(Proposal.id, Proposal.name, Proposal.agent_id),
             select(func.count(ReviewFeedback.id))
             .where(_reviews_of_proposal)
             .correlate(Proposal)
@@ -72,9 +87,11 @@ _reviews_of_proposal = and_(
             .correlate(Proposal)
             .scalar_subquery(),
         )
+        .select_from(World)
         .join(Proposal, Proposal.id == World.proposal_id)
         .where(World.is_active.is_(True), Proposal.review_system == ReviewSystem.CRITICAL_REVIEW),
-        item_id=proposal_graduated_id,
+        item_id=GRADUATED_ID,
+        quotes={World: [World.id], Proposal: [World.proposal_id]},
     ),
 )
 def proposal_graduated(
@@ -89,7 +106,7 @@ def proposal_graduated(
         "feedback_items_resolved": items_resolved,
     }
     return feed_item(
-        proposal_graduated_id(world.id),
+        GRADUATED_ID(world.id),
         world.created_at,
         body,
         world_id=world.id,

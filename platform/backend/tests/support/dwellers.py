@@ -90,4 +90,5 @@ async def inhabit(world: str, alice: Agent, bob: Agent) -> None:
     await act(bob, ferry, stage_direction="\N{WATER WAVE}")
     await release(bob, ferry)
     await claim(alice, ferry)
+    await act(alice, burble, target="the gauge")
     await release(alice, burble)

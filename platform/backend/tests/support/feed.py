@@ -63,5 +63,16 @@ def the_only(items: list[Item], kind: str) -> Item:
     return item
 
 
+def shown_acts(items: list[Item]) -> list[Item]:
+    """Every action that the feed shows, with its id, whatever item it is in; the oldest first
+    within an item.
+    """
+    shown: list[Item] = []
+    for item in of_type(items, "dweller_action", "activity_group", "conversation"):
+        alone = item["type"] == "dweller_action"
+        shown += [{"id": item["id"], **item["action"]}] if alone else item["actions"]
+    return shown
+
+
 def types(items: list[Item]) -> list[str]:
     return [item["type"] for item in items]

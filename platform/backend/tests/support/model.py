@@ -106,9 +106,12 @@ class Content:
 
 @dataclass(eq=False)
 class Dweller:
+    """`actions` are what it did, oldest first."""
+
     id: str
     world: World
     inhabitant: int | None = None
+    actions: list[str] = field(default_factory=list)
 
 
 class Model:
@@ -119,7 +122,6 @@ class Model:
         self.contents: list[Content] = []
         self.worlds: list[World] = []
         self.dwellers: list[Dweller] = []
-        self.actions: list[str] = []
 
     # proposals and aspects
 
@@ -226,6 +228,9 @@ class Model:
         dweller.inhabitant = None
         return 200
 
+    def act(self, agent: int, dweller: Dweller) -> int:
+        return 200 if dweller.inhabitant == agent else 403
+
     # stories
 
     def judge(self, agent: int, story: Content) -> int:
@@ -273,14 +278,13 @@ class Model:
 
     def items(self) -> dict[Key, Facts]:
         """Type and id of every item, with what of it moves."""
-        items: dict[Key, Facts] = {("dweller_action", action): {} for action in self.actions}
+        items: dict[Key, Facts] = {}
         for content in self.contents:
             items |= _OF_KIND[content.kind](content) | _of_reviews(content)
         for world in self.worlds:
             items |= _of_world(world)
         for dweller in self.dwellers:
-            facts = {"is_available": dweller.inhabitant is None}
-            items["dweller_created", dweller.id] = {"dweller": facts}
+            items |= _of_dweller(dweller)
         return items
 
 
@@ -347,3 +351,19 @@ def _of_world(world: World) -> dict[Key, Facts]:
         ("world_created", world.id): {"world": card},
         ("proposal_graduated", f"graduated-{world.id}"): graduation,
     }
+
+
+def _of_dweller(dweller: Dweller) -> dict[Key, Facts]:
+    """What it did within the run is one action, or one group, named after the first."""
+    card, named = {"is_available": dweller.inhabitant is None}, {"dweller": {"id": dweller.id}}
+    items: dict[Key, Facts] = {("dweller_created", dweller.id): {"dweller": card}}
+    match dweller.actions:
+        case [only]:
+            items["dweller_action", only] = named
+        case [first, *_] as all_of_them:
+            actions = {
+                "action_count": len(all_of_them),
+                "actions": [{"id": action} for action in all_of_them],
+            }
+            items["activity_group", f"group-{dweller.id}-{first}"] = named | actions
+    return items

@@ -1,0 +1,144 @@
+"""Brings what the tables hold into the feed.
+
+By the same builders as everything else, in batches of records. A batch is one transaction: it locks
+its records, derives their items, adds those that the feed does not have, and notes its position. So
+a row that a live write made always stays, one that a live write is about to change or remove is
+waited for, and a run that is killed goes on where its last whole batch ended. Nothing is deleted.
+
+Safe behind a transaction pooler: no named statements, and the temporary table of a batch lives in
+its transaction.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from db.models import FeedProgress
+from db.session import Database
+from feed.row import Row, Underivable, finish_all
+from feed.source import Position, Source
+from feed.verify import snapshot, sources_of, stored_identities
+from utils.feed_events import add_feed_rows
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """What to bring in: items of some types only, or only items that are not older than `since`."""
+
+    database: Database
+    types: Collection[str] = ()
+    since: datetime | None = None
+    batch: int = 500
+    dry_run: bool = False
+    """Counts what is missing and writes nothing."""
+
+    @property
+    def name(self) -> str:
+        """Runs for the same items share their progress."""
+        kinds = "+".join(sorted(self.types)) or "all"
+        return f"backfill/{kinds}/{self.since.isoformat() if self.since else 'all'}"
+
+    @property
+    def sources(self) -> list[Source]:
+        return sources_of(self.types)
+
+    def wants(self, row: Row) -> bool:
+        return (not self.types or row.event_type in self.types) and (
+            self.since is None or row.created_at >= self.since
+        )
+
+
+@dataclass
+class Filled:
+    """What one batch brought: records seen, items derived and items added, by type."""
+
+    source: Source
+    seen: int
+    derived: Counter[str] = field(default_factory=Counter)
+    added: int = 0
+    underivable: list[Underivable] = field(default_factory=list)
+
+
+async def count_records(backfill: Backfill) -> int:
+    """Records to go through, for an estimate of the time that it takes."""
+    async with backfill.database.session() as db:
+        return sum([await source.count(db) for source in backfill.sources])
+
+
+async def fill(backfill: Backfill) -> AsyncIterator[Filled]:
+    """Runs to the end, batch by batch, from where an earlier run of that name stopped."""
+    done, after = await _position(backfill)
+    for number, source in enumerate(backfill.sources):
+        if number < done:
+            continue
+        while True:
+            filled, after = await _batch(backfill, number, source, after)
+            yield filled
+            if after is None:
+                break
+    await _forget(backfill)
+
+
+async def _batch(
+    backfill: Backfill, number: int, source: Source, after: Position | None
+) -> tuple[Filled, Position | None]:
+    if backfill.dry_run:
+        async with snapshot(backfill.database) as db:
+            return await _count_missing(backfill, db, source, after)
+    async with backfill.database.session() as db:
+        batch = await source.scan(db, after, backfill.batch)
+        await source.lock(db, batch.ids)
+        derived = await source.derive(db, batch.ids)
+        finished = finish_all(derived.items)
+        rows = [row for row in finished.rows if backfill.wants(row)]
+        filled = Filled(source, len(batch.ids), Counter(row.event_type for row in rows))
+        filled.underivable = finished.underivable
+        filled.added = await add_feed_rows(db, rows)
+        await _remember(db, backfill, number if batch.next else number + 1, batch.next)
+        await db.commit()
+        return filled, batch.next
+
+
+async def _count_missing(
+    backfill: Backfill, db: AsyncSession, source: Source, after: Position | None
+) -> tuple[Filled, Position | None]:
+    batch = await source.scan(db, after, backfill.batch)
+    finished = finish_all((await source.derive(db, batch.ids)).items)
+    rows = [row for row in finished.rows if backfill.wants(row)]
+    there = await stored_identities(db, [row.identity for row in rows])
+    filled = Filled(source, len(batch.ids), Counter(row.event_type for row in rows))
+    filled.underivable = finished.underivable
+    filled.added = len(rows) - len(there)
+    return filled, batch.next
+
+
+async def _position(backfill: Backfill) -> tuple[int, Position | None]:
+    """How many sources are done, and where the next one stands."""
+    async with backfill.database.session() as db:
+        progress = None if backfill.dry_run else await db.get(FeedProgress, backfill.name)
+        return (progress.state["done"], progress.state["after"]) if progress else (0, None)
+
+
+async def _remember(
+    db: AsyncSession, backfill: Backfill, done: int, after: Position | None
+) -> None:
+    progress = insert(FeedProgress).values(name=backfill.name, state={"done": done, "after": after})
+    await db.execute(
+        progress.on_conflict_do_update(
+            index_elements=[FeedProgress.name],
+            set_={"state": progress.excluded.state, "updated_at": progress.excluded.updated_at},
+        )
+    )
+
+
+async def _forget(backfill: Backfill) -> None:
+    if backfill.dry_run:
+        return
+    async with backfill.database.session() as db:
+        if progress := await db.get(FeedProgress, backfill.name):
+            await db.delete(progress)
+            await db.commit()
