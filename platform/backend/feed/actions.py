@@ -126,7 +126,9 @@ class Spells(Source):
         keys = await self._surroundings(db, wanted)
         spells = [spell for spell in _spells(keys) if any(key.id in wanted for key in spell)]
         acts = await _load(db, [key.id for spell in spells for key in spell])
-        items = [item for spell in spells for item in self._items([acts[key.id] for key in spell])]
+        # An action may be gone by then, with its world.
+        left = [[acts[key.id] for key in spell if key.id in acts] for spell in spells]
+        items = [item for spell in left for item in self._items(spell)]
         return Derived(items, self._identities(key for spell in spells for key in spell))
 
     def _items(self, spell: Sequence[Act]) -> Iterable[FeedItem]:
@@ -211,8 +213,9 @@ class Conversations(Source):
         acts = await _load(db, [member for root in talks for member in members[root]])
         build = self.build["conversation"]
         items = [
-            build(acts[root], self._replies(acts, root, members[root]), totals[root])
+            build(acts[root], replies, totals[root])
             for root in talks
+            if root in acts and (replies := self._replies(acts, root, members[root]))
         ]
         return Derived(items, {self._identity(root) for root in totals})
 
@@ -224,7 +227,9 @@ class Conversations(Source):
         return [(*row,) for row in await db.execute(_CONVERSATIONS, shown)]
 
     def _replies(self, acts: dict[UUID, Act], root: UUID, members: Iterable[UUID]) -> list[Act]:
-        return sorted((acts[member] for member in members if member != root), key=_in_time)
+        """In order of time, without any that is gone by then, with its world."""
+        found = (acts[member] for member in members if member != root and member in acts)
+        return sorted(found, key=_in_time)
 
     async def possible(self, db: AsyncSession, ids: Collection[UUID]) -> set[Identity]:
         found = await db.scalars(self.records().where(among(DwellerAction.id, list(ids))))

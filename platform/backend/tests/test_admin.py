@@ -31,7 +31,7 @@ from db.models import (
     World,
 )
 from db.session import Database
-from feed.catalogue import CATALOGUE, CONVERSATIONS
+from feed.catalogue import CATALOGUE, CONVERSATIONS, story_reviewed
 from feed.verify import DRIFT
 from tests.support import aspects, bodies
 from tests.support.agents import Agent, graduate_by_review, register
@@ -50,6 +50,7 @@ from tests.support.dwellers import (
 from tests.support.feed import feed, of_type, the_only, types
 from tests.support.tables import nothing_written
 from tests.support.truth import is_true
+from utils.feed_events import settle_feed_events
 
 Client = httpx2.AsyncClient
 Response = httpx2.Response
@@ -776,4 +777,22 @@ async def test_delete_a_world_that_is_being_answered(
     answer = ok(await answered)["action"]["id"]
     ok(await deleted)
     assert the_only(await feed(client), "dweller_action")["id"] == answer
+    await is_true(live)
+
+
+async def test_delete_a_world_while_an_item_about_it_is_refreshed(
+    client: Client, admin: Admin, live: Database, db: AsyncSession
+) -> None:
+    """Whoever refreshes one holds its record, and then writes its row: so does a new name."""
+    alice, bob = await register(client, "Alice", "Bob")
+    world = await found_world(alice)
+    review = UUID(await bob.judge(await alice.tell(world)))
+    [source] = story_reviewed.sources
+    async with live.session() as holder:
+        assert await source.lock_free(holder, [review]) == [review]
+        deleted = asyncio.create_task(admin.delete(f"/worlds/{world}"))
+        await waiting(db, 1)
+        await settle_feed_events(holder, source, [review])
+        await holder.commit()
+    ok(await deleted)
     await is_true(live)

@@ -30,7 +30,7 @@ from tests.support import bodies
 from tests.support.agents import Agent, register
 from tests.support.answers import ok
 from tests.support.dwellers import found_world, settle, token
-from tests.support.server import BACKEND, ServerProcess
+from tests.support.server import BACKEND, ServerProcess, StartServer
 from tests.support.truth import is_true, rebuilds_the_same, report
 from tests.test_catalogue import rich_history
 from utils.feed_backfill import Backfill, fill
@@ -360,6 +360,23 @@ async def test_killed_ten_times_while_writers_write(
         assert writers.written > 100
         await is_true(database)
         await rebuilds_the_same(database)
+
+
+async def test_while_worlds_are_deleted(start_server: StartServer, database_url: str) -> None:
+    """What a batch has just read may be gone when it writes."""
+    await fill_history(database_url, 1000)
+    server = start_server(ADMIN_API_KEY="the-administrator's", BACKGROUND_TASKS="false")
+    async with opened(database_url) as database, Client(base_url=server.url, timeout=30) as client:
+        async with database.session() as db:
+            worlds = list(await db.scalars(text("SELECT id FROM platform_worlds ORDER BY id")))
+
+        async def delete() -> None:
+            for world in worlds[::2]:
+                headers = {"X-API-Key": "the-administrator's"}
+                ok(await client.delete(f"/api/worlds/{world}", headers=headers))
+
+        await asyncio.gather(run(database, batch=3), run(database, batch=50), delete())
+        await is_true(database)
 
 
 async def position_moves(database: Database, process: subprocess.Popen[str]) -> None:

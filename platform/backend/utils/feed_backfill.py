@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +24,7 @@ from feed.row import Row, Underivable, finish_all
 from feed.source import Position, Source
 from feed.verify import snapshot, sources_of, stored_identities
 from utils.feed_events import add_feed_rows
+from utils.patience import patiently
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ async def fill(backfill: Backfill) -> AsyncIterator[Filled]:
         if number < done:
             continue
         while True:
-            filled, after = await _batch(backfill, number, source, after)
+            filled, after = await patiently(partial(_batch, backfill, number, source, after))
             yield filled
             if after is None:
                 break

@@ -20,7 +20,6 @@ import logging
 from enum import IntEnum
 
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Base, FeedRefresh
@@ -48,8 +47,8 @@ async def run(database: Database) -> None:
     while True:
         try:
             worked = await work(database)
-        except (DBAPIError, OSError) as error:
-            log.warning("feed refresh: %s; trying again", error)
+        except Exception:
+            log.exception("feed refresh failed; trying again")
             worked = False
         await asyncio.sleep(0 if worked else POLL)
 

@@ -5,14 +5,17 @@ what the tables say by then: what a writer put right meanwhile stays.
 """
 
 from collections.abc import AsyncIterator, Collection
+from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.session import Database
 from feed.row import row_id
+from feed.source import Source
 from feed.verify import Checked, Finding, check
 from utils.feed_events import retract_feed_rows, settle_feed_events
+from utils.patience import patiently
 
 
 async def repair(
@@ -21,19 +24,19 @@ async def repair(
     """Checks everything and mends each batch before it yields it."""
     async for checked in check(database, types, batch=batch):
         if drift := [finding for finding in checked.findings if finding.kind != "pending"]:
-            async with database.session() as db:
-                await _mend(db, checked, drift)
-                await db.commit()
+            await patiently(partial(_mend, database, checked.source, drift))
         yield checked
 
 
-async def _mend(db: AsyncSession, checked: Checked, drift: list[Finding]) -> None:
-    if checked.source is None:
-        await retract_feed_rows(db, [finding.row_id for finding in drift])
-        return
-    await _vacate(db, drift)
-    records = {finding.record_id for finding in drift if finding.record_id}
-    await settle_feed_events(db, checked.source, sorted(records))
+async def _mend(database: Database, source: Source | None, drift: list[Finding]) -> None:
+    async with database.session() as db:
+        if source is None:
+            await retract_feed_rows(db, [finding.row_id for finding in drift])
+        else:
+            await _vacate(db, drift)
+            records = {finding.record_id for finding in drift if finding.record_id}
+            await settle_feed_events(db, source, sorted(records))
+        await db.commit()
 
 
 async def _vacate(db: AsyncSession, drift: list[Finding]) -> None:

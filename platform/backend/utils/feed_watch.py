@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import FeedProgress, FeedRefresh
@@ -59,8 +58,8 @@ async def run(database: Database, every: float) -> None:
         began = time.monotonic()
         try:
             worked = await step(database, every)
-        except (DBAPIError, OSError) as error:
-            log.warning("feed verification: %s; trying again", error)
+        except Exception:
+            log.exception("feed verification failed; trying again")
             worked = False
         pause = REST * (time.monotonic() - began) if worked else LONGEST_PAUSE
         await asyncio.sleep(min(pause, LONGEST_PAUSE, every))

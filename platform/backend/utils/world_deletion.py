@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from db.models import Aspect, Dweller, DwellerAction, ReviewFeedback, Story, World
+from db.models import Aspect, Dweller, DwellerAction, ReviewFeedback, Story, StoryReview, World
 from feed.catalogue import CONVERSATIONS, SPELLS, feedback_resolved, review_submitted
 from utils.feed_events import refresh_feed_events, settle_feed_events
 
@@ -32,14 +32,16 @@ async def delete_world(db: AsyncSession, world_id: UUID) -> bool:
     """
     for column in (Aspect.id, Story.id, Dweller.id):
         await _lock(db, column, column.class_.world_id == world_id)
+    stories = select(Story.id).where(Story.world_id == world_id)
+    await _lock(db, StoryReview.id, StoryReview.story_id.in_(stories))
     reviews = await _lock(db, ReviewFeedback.id, _within(world_id))
     within = DwellerAction.dweller_id.in_(_dwellers(world_id))
-    await _lock(db, DwellerAction.id, within, wholly=True)
+    actions = await _lock(db, DwellerAction.id, within, wholly=True)
     answered = await _answered_from(db, world_id)
     freed = await _free_answers_to(db, world_id)
     spells = [*answered, *await _since(db, freed)]
-    await CONVERSATIONS.lock(db, [*answered, *freed])
-    await SPELLS.lock(db, spells)
+    await CONVERSATIONS.lock(db, [*answered, *freed, *actions])
+    await SPELLS.lock(db, [*spells, *actions])
     if not await _lock(db, World.id, World.id == world_id, wholly=True):
         return False
     await db.execute(delete(World).where(World.id == world_id))

@@ -1,0 +1,30 @@
+"""Trying again what another transaction got in the way of."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+
+T = TypeVar("T")
+
+TRIES = 6
+FIRST_PAUSE = 0.1
+
+log = logging.getLogger(__name__)
+
+
+async def patiently(work: Callable[[], Awaitable[T]]) -> T:
+    """Does a transaction's work, again if need be: what it read may be gone when it writes, or it
+    was the one to give way. `work` begins from nothing each time.
+
+    Raises sqlalchemy.exc.DBAPIError when that goes on for some seconds.
+    """
+    for attempt in range(TRIES - 1):
+        try:
+            return await work()
+        except DBAPIError as error:
+            log.warning("trying again: %s", error.orig)
+            await asyncio.sleep(FIRST_PAUSE * 2**attempt)
+    return await work()
