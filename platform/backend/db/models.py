@@ -784,6 +784,12 @@ class FeedRefresh(Base):
     created_at: Mapped[Created]
     seen_at: Mapped[datetime | None]
 
+    @property
+    def table(self) -> type[Base]:
+        """The class of the record that changed."""
+        mapped = (mapper.class_ for mapper in Base.registry.mappers)
+        return next(table for table in mapped if table.__tablename__ == self.table_name)
+
 
 class FeedProgress(Base):
     """How far a long run over the whole feed has come, so that the next one goes on from there."""

@@ -191,7 +191,8 @@ class Spells(Source):
         """What the dwellers of these actions did around them: from where spells begin, and on for
         as long as a spell may last.
         """
-        rows = await db.execute(_SURROUNDINGS, {"ids": list(ids), "most": groups.CLOSES_AT})
+        limits = {"gap": groups.GAP, "most": groups.CLOSES_AT}
+        rows = await db.execute(_SURROUNDINGS, {"ids": list(ids), **limits})
         return [Key._make(row) for row in rows]
 
 
@@ -328,7 +329,7 @@ _SURROUNDINGS = text(
             WHERE dweller_id = first.dweller_id AND in_reply_to_action_id IS NULL
               AND (created_at, id) <= (first.created_at, first.id)
         ) AS earlier
-        WHERE before IS NULL OR created_at - before > interval '30 minutes'
+        WHERE before IS NULL OR created_at - before > CAST(:gap AS interval)
         ORDER BY created_at DESC, id DESC LIMIT 1
     ) AS beginning,
     LATERAL (

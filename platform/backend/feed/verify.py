@@ -20,7 +20,7 @@ import orjson
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Base, FeedEvent, FeedRefresh
+from db.models import FeedEvent, FeedRefresh
 from db.session import Database
 from feed.catalogue import CATALOGUE, SOURCES
 from feed.item import Identity
@@ -204,7 +204,7 @@ async def _set_pending_apart(
         return findings
     pending: set[UUID] = set()
     for task in await db.scalars(select(FeedRefresh)):
-        for column in source.quotes.get(_table(task.table_name), ()):
+        for column in source.quotes.get(task.table, ()):
             pending |= await source.showing(db, column, task.record_id, stale)
     return [
         finding._replace(kind="pending")
@@ -212,10 +212,6 @@ async def _set_pending_apart(
         else finding
         for finding in findings
     ]
-
-
-def _table(name: str) -> type[Base]:
-    return next(m.class_ for m in Base.registry.mappers if m.class_.__tablename__ == name)
 
 
 # ── from the feed ────────────────────────────────────────────────────────────────────────────────

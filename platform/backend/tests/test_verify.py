@@ -19,7 +19,7 @@ from db.models import FeedProgress
 from db.session import Database
 from feed.verify import Finding
 from tests.support.server import BACKEND, StartServer
-from tests.support.truth import findings, is_true, rebuilds_the_same
+from tests.support.truth import dump, findings, is_true, rebuilds_the_same
 from tests.test_catalogue import rich_history
 from utils import feed_watch
 from utils.feed_repair import repair
@@ -309,8 +309,3 @@ async def execute(db: AsyncSession, statement: str) -> None:
 
 def facts(finding: Finding) -> tuple[str, str, tuple[str, ...]]:
     return finding.kind, finding.event_type, finding.keys
-
-
-async def dump(db: AsyncSession) -> list[str]:
-    rows = await db.scalars(text("SELECT f::text FROM platform_feed_events AS f ORDER BY id"))
-    return list(rows)

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from db.models import FeedProgress
 from db.session import Database
 from feed.row import Row, Underivable, finish_all
-from feed.source import Position, Source
+from feed.source import Batch, Position, Source
 from feed.verify import snapshot, sources_of, stored_identities
 from utils.feed_events import add_feed_rows
 from utils.patience import patiently
@@ -94,11 +94,7 @@ async def _batch(
     async with backfill.database.session() as db:
         batch = await source.scan(db, after, backfill.batch)
         await source.lock(db, batch.ids)
-        derived = await source.derive(db, batch.ids)
-        finished = finish_all(derived.items)
-        rows = [row for row in finished.rows if backfill.wants(row)]
-        filled = Filled(source, len(batch.ids), Counter(row.event_type for row in rows))
-        filled.underivable = finished.underivable
+        filled, rows = await _derive(backfill, db, source, batch)
         filled.added = await add_feed_rows(db, rows)
         await _remember(db, backfill, number if batch.next else number + 1, batch.next)
         await db.commit()
@@ -109,13 +105,20 @@ async def _count_missing(
     backfill: Backfill, db: AsyncSession, source: Source, after: Position | None
 ) -> tuple[Filled, Position | None]:
     batch = await source.scan(db, after, backfill.batch)
+    filled, rows = await _derive(backfill, db, source, batch)
+    filled.added = len(rows) - len(await stored_identities(db, [row.identity for row in rows]))
+    return filled, batch.next
+
+
+async def _derive(
+    backfill: Backfill, db: AsyncSession, source: Source, batch: Batch
+) -> tuple[Filled, list[Row]]:
+    """What is wanted of the batch, with nothing added yet."""
     finished = finish_all((await source.derive(db, batch.ids)).items)
     rows = [row for row in finished.rows if backfill.wants(row)]
-    there = await stored_identities(db, [row.identity for row in rows])
     filled = Filled(source, len(batch.ids), Counter(row.event_type for row in rows))
     filled.underivable = finished.underivable
-    filled.added = len(rows) - len(there)
-    return filled, batch.next
+    return filled, rows
 
 
 async def _position(backfill: Backfill) -> tuple[int, Position | None]:

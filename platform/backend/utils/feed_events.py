@@ -7,6 +7,7 @@ Verbs, each inside the caller's transaction; the caller commits:
 - `settle_feed_events`      the same for whoever does not hold the locks of the records yet
 - `refresh_items_quoting`   a name, a picture or a state changed: every item that shows it follows
 - `retract_feed_rows`       removes rows that no record stands behind
+- `vacate_feed_rows`        removes what stands in the place of other items
 - `add_feed_rows`           fills in what is missing, by the thousand
 
 Of two transactions that write one item, the second must see what the first one did. So whoever
@@ -26,7 +27,7 @@ from db.models import Base, FeedRefresh, User, World
 from feed.catalogue import SOURCES
 from feed.item import FeedItem, Identity
 from feed.item_type import ItemType
-from feed.row import Row, Underivable, finish, finish_all
+from feed.row import Row, Underivable, finish, finish_all, row_id
 from feed.source import Source
 
 BATCH = 500
@@ -145,6 +146,17 @@ async def retract_feed_rows(db: AsyncSession, row_ids: Sequence[UUID]) -> None:
     await db.execute(_RETRACT_ROWS, {"ids": list(row_ids)})
 
 
+async def vacate_feed_rows(db: AsyncSession, identities: Sequence[Identity]) -> None:
+    """Removes rows that have the row ids of these items and are others.
+
+    A row whose payload was given another item's id still has the row id of its own item, which that
+    item needs now.
+    """
+    types, ids = [identity[0] for identity in identities], [identity[1] for identity in identities]
+    row_ids = [row_id(*identity) for identity in identities]
+    await db.execute(_VACATE, {"row_ids": row_ids, "types": types, "ids": ids})
+
+
 async def add_feed_rows(db: AsyncSession, rows: Sequence[Row]) -> int:
     """Adds the rows whose items are not in the feed; returns how many that were.
 
@@ -211,6 +223,16 @@ _RETRACT = text(
     """
 )
 _RETRACT_ROWS = text("DELETE FROM platform_feed_events WHERE id = ANY(CAST(:ids AS uuid[]))")
+
+_VACATE = text(
+    """
+    DELETE FROM platform_feed_events AS stored
+    USING unnest(CAST(:row_ids AS uuid[]), CAST(:types AS text[]), CAST(:ids AS text[]))
+        AS own (row_id, event_type, id)
+    WHERE stored.id = own.row_id
+      AND (stored.event_type, stored.payload ->> 'id') IS DISTINCT FROM (own.event_type, own.id)
+    """
+)
 
 _STAGE = text(
     """

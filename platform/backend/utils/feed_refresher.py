@@ -22,7 +22,7 @@ from enum import IntEnum
 from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from db.models import Base, FeedRefresh
+from db.models import FeedRefresh
 from db.session import Database
 from feed.catalogue import SOURCES
 from utils.feed_events import BATCH, settle_feed_events
@@ -87,7 +87,7 @@ async def _batch(db: AsyncSession, task: FeedRefresh) -> None:
         task.seen_at = await db.scalar(select(func.clock_timestamp()))
     name, _, number = task.steps[task.step].rpartition("#")
     source = SOURCES[name]
-    column = source.quotes[_table(task.table_name)][int(number)]
+    column = source.quotes[task.table][int(number)]
     batch = await source.quoting(db, column, task.record_id, task.position, BATCH)
     await settle_feed_events(db, source, batch.ids)
     task.position = batch.next
@@ -102,10 +102,6 @@ async def _end_pass(db: AsyncSession, task: FeedRefresh) -> None:
         await db.delete(task)
     else:
         task.stage, task.step = Stage.WAITING, 0
-
-
-def _table(name: str) -> type[Base]:
-    return next(m.class_ for m in Base.registry.mappers if m.class_.__tablename__ == name)
 
 
 _READY = text(

@@ -7,14 +7,10 @@ what the tables say by then: what a writer put right meanwhile stays.
 from collections.abc import AsyncIterator, Collection
 from functools import partial
 
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from db.session import Database
-from feed.row import row_id
 from feed.source import Source
 from feed.verify import Checked, Finding, check
-from utils.feed_events import retract_feed_rows, settle_feed_events
+from utils.feed_events import retract_feed_rows, settle_feed_events, vacate_feed_rows
 from utils.patience import patiently
 
 
@@ -33,33 +29,7 @@ async def _mend(database: Database, source: Source | None, drift: list[Finding])
         if source is None:
             await retract_feed_rows(db, [finding.row_id for finding in drift])
         else:
-            await _vacate(db, drift)
+            await vacate_feed_rows(db, [(f.event_type, f.item_id) for f in drift if f.item_id])
             records = {finding.record_id for finding in drift if finding.record_id}
             await settle_feed_events(db, source, sorted(records))
         await db.commit()
-
-
-async def _vacate(db: AsyncSession, drift: list[Finding]) -> None:
-    """A row whose payload was given another item's id still has the row id of its own item, which
-    that item needs now.
-    """
-    own = {
-        row_id(finding.event_type, finding.item_id): finding for finding in drift if finding.item_id
-    }
-    params = {
-        "row_ids": list(own),
-        "types": [finding.event_type for finding in own.values()],
-        "ids": [finding.item_id for finding in own.values()],
-    }
-    await db.execute(_VACATE, params)
-
-
-_VACATE = text(
-    """
-    DELETE FROM platform_feed_events AS stored
-    USING unnest(CAST(:row_ids AS uuid[]), CAST(:types AS text[]), CAST(:ids AS text[]))
-        AS own (row_id, event_type, id)
-    WHERE stored.id = own.row_id
-      AND (stored.event_type, stored.payload ->> 'id') IS DISTINCT FROM (own.event_type, own.id)
-    """
-)

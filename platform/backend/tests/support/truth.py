@@ -43,21 +43,22 @@ async def is_true(database: Database) -> Report:
 
 async def rebuilds_the_same(database: Database) -> None:
     """Empties the feed, fills it again, and demands the same to the byte."""
-    before = await _bytes(database)
+    async with database.session() as db:
+        before = await dump(db)
     async with database.session() as db:
         await db.execute(text("DELETE FROM platform_feed_events"))
         await db.commit()
     async for _ in fill(Backfill(database, batch=BATCH)):
         pass
-    after = await _bytes(database)
+    async with database.session() as db:
+        after = await dump(db)
     assert after == before, set(after) ^ set(before)
 
 
-async def _bytes(database: Database) -> list[str]:
+async def dump(db: AsyncSession) -> list[str]:
     """Every row as the text that PostgreSQL has of it."""
-    async with database.session() as db:
-        rows = await db.scalars(text("SELECT f::text FROM platform_feed_events AS f ORDER BY id"))
-        return list(rows)
+    rows = await db.scalars(text("SELECT f::text FROM platform_feed_events AS f ORDER BY id"))
+    return list(rows)
 
 
 async def _facts(db: AsyncSession) -> dict[tuple[str, str], oracle.Expected]:
