@@ -3,21 +3,18 @@
 The scripts in script/ call it.
 """
 
-import logging
 import sys
 from pathlib import Path
-from socket import socket
 from typing import Annotated
 
 # Started by path, from any folder: the packages beside this file must be found.
 sys.path.insert(0, str(Path(__file__).parent))
 
 import typer
-import uvicorn
 
+import server
 from core.settings import Settings
 from db.migrate import upgrade
-from main import create_app
 from scripts import backfill_feed_events, verify_feed
 from scripts.connect import own_database
 
@@ -27,23 +24,9 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 @app.command()
 def serve() -> None:
     """Migrates the database and serves the platform. Settings come from the environment."""
-    settings = Settings()
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
-    )
-    with own_database(settings) as settings:
+    with own_database(Settings()) as settings:
         _migrate(settings)
-        server = Announcing(
-            uvicorn.Config(
-                create_app(settings),
-                host=settings.host,
-                port=settings.port,
-                log_level=settings.log_level,
-                timeout_graceful_shutdown=5,
-                access_log=settings.log_level in ("debug", "trace"),
-            )
-        )
-        server.run()
+        server.run(settings)
 
 
 @app.command()
@@ -67,16 +50,6 @@ def demo(
     from scripts.demo import play  # noqa: PLC0415  # only this command needs an HTTP client
 
     raise SystemExit(play(url, pace))
-
-
-class Announcing(uvicorn.Server):
-    """Prints one line with the address when it is ready: sockets open, pools warm."""
-
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            typer.echo(f"ready: http://{host}:{port}")
 
 
 def _migrate(settings: Settings) -> None:

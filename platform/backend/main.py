@@ -1,4 +1,4 @@
-"""The composition root: puts the application together. cli.py starts it."""
+"""The composition root: puts the application together. server.py runs it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -18,6 +18,7 @@ from api import (
     dwellers,
     feed,
     health,
+    live,
     media,
     memory,
     metrics,
@@ -35,7 +36,9 @@ from api.body_limit import BodyLimit
 from api.idempotency import Idempotency
 from api.trailing_slash import TrailingSlash
 from core.settings import VERSION, Settings
+from core.signals import told_to_stop
 from db.session import Database
+from feed.hub import Hub
 from utils import feed_refresher, feed_watch
 
 AREAS = (
@@ -56,7 +59,11 @@ AREAS = (
     media,
     admin,
     feed,
+    live,
 )
+
+LIVE_START_SECONDS = 10.0
+"""How long a server waits at its start for the live feed to be up to date."""
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -91,17 +98,25 @@ def configure(app: FastAPI, settings: Settings) -> None:
     """Gives an application that does not run yet its settings, database and counters."""
     app.state.settings = settings
     app.state.database = Database(settings)
+    app.state.hub = Hub(app.state.database, settings) if settings.live else None
     app.state.rate_limits = rate_limits.install()
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
+    hub: Hub | None = app.state.hub
     await database.open()
     app.openapi()  # builds the routes, which FastAPI else leaves to the first request: 0.4 s
-    tasks = [asyncio.create_task(work) for work in _background(app.state.settings, database)]
+    tasks = [asyncio.create_task(work) for work in _background(app.state.settings, database, hub)]
     try:
-        yield
+        if hub is None:
+            yield
+        else:
+            await hub.tail.caught_up(LIVE_START_SECONDS)
+            with told_to_stop(hub.close):
+                yield
+            hub.close()
     finally:
         for task in tasks:
             task.cancel()
@@ -109,7 +124,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await database.close()
 
 
-def _background(settings: Settings, database: Database) -> Iterator[Coroutine[Any, Any, None]]:
+def _background(
+    settings: Settings, database: Database, hub: Hub | None
+) -> Iterator[Coroutine[Any, Any, None]]:
+    if hub:
+        yield hub.run()
     if settings.background_tasks:
         yield feed_refresher.run(database)
         if settings.verify_every:

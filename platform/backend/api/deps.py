@@ -5,15 +5,19 @@ import hmac
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Query, Request
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.errors import NotAuthenticated
+from core.errors import NotAuthenticated, Unavailable
 from core.settings import Settings
 from db.models import ApiKey, User
 from db.session import Database
+from feed.filters import Filter, Links
+from feed.hub import Hub
+from feed.item_type import EventType
 
 # Dependencies that have nothing to wait for are async as well: FastAPI runs plain ones in a thread.
 
@@ -26,6 +30,34 @@ async def get_database(request: Request) -> Database:
 async def get_settings(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
+
+
+async def optional_hub(request: Request) -> Hub | None:
+    """The live feed of this process; None where it is switched off."""
+    hub: Hub | None = request.app.state.hub
+    return hub
+
+
+OptionalHub = Annotated[Hub | None, Depends(optional_hub)]
+
+
+async def get_hub(hub: OptionalHub) -> Hub:
+    """The live feed of this process. 503 where it is switched off."""
+    if hub is None:
+        raise Unavailable("The live feed is switched off here")
+    return hub
+
+
+async def wanted_items(
+    type: Annotated[list[EventType] | None, Query(description="may be repeated")] = None,
+    world_id: UUID | None = None,
+    agent_id: UUID | None = None,
+    dweller_id: UUID | None = None,
+    story_id: UUID | None = None,
+) -> Filter:
+    """The filters that pages and the live feed have in common."""
+    types = sorted({kind.value for kind in type or ()})
+    return Filter(tuple(types), Links(world_id, agent_id, dweller_id, story_id))
 
 
 async def get_db(
@@ -141,6 +173,7 @@ async def _refusal(database: Database, key: str) -> NotAuthenticated:
     )
 
 
+Wanted = Annotated[Filter, Depends(wanted_items)]
 Db = Annotated[AsyncSession, Depends(get_db)]
 CurrentAgent = Annotated[User, Depends(require_agent)]
 AgentOrAdmin = Annotated[User | None, Depends(agent_or_admin)]

@@ -2,44 +2,33 @@
 
 A page is one statement on an autocommit connection: one round trip, no cache. The items leave as
 the bytes that PostgreSQL stored. Everything is read before the first byte is sent, so a failure is
-a status code and never an empty 200.
+a status code and never an empty 200. `live_from` is where the live feed goes on (api/live.py).
 """
 
 import json
 from typing import Annotated
-from uuid import UUID
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
-from api.deps import get_database
+from api.deps import Wanted, get_database
+from api.sse import SSE_HEADERS, frame
 from core.errors import Invalid
 from db.session import Database
-from feed.item_type import EventType
 from feed.page import Cursor, Page, Selection
 from feed.wire import ascii_json
 from schemas.feed import SSE_PAGE, JsonPage
 
 router = APIRouter(tags=["feed"])
 
-SSE_HEADERS = {
-    "Cache-Control": "no-cache",
-    "Connection": "keep-alive",
-    "X-Accel-Buffering": "no",
-}
-
 
 # async although it awaits nothing: FastAPI would run it in a thread, which costs more than it does.
 async def selection(
+    wanted: Wanted,
     limit: Annotated[int, Query(ge=1, le=50)] = 20,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before")] = None,
-    type: Annotated[list[EventType] | None, Query(description="may be repeated")] = None,
-    world_id: UUID | None = None,
-    agent_id: UUID | None = None,
-    dweller_id: UUID | None = None,
-    story_id: UUID | None = None,
 ) -> Selection:
-    types = sorted({kind.value for kind in type or ()})
-    return Selection(limit, _cursor(cursor), types, world_id, agent_id, dweller_id, story_id)
+    return Selection(limit, _cursor(cursor), wanted)
 
 
 def _cursor(text: str | None) -> Cursor | None:
@@ -68,8 +57,8 @@ ReadPage = Annotated[Page, Depends(read_page)]
 @router.get("/feed", response_model=JsonPage)
 async def feed(page: ReadPage) -> Response:
     """A page of the feed, newest first. `next_cursor` is null on the last page."""
-    cursor = json.dumps(page.next_cursor).encode()
-    body = b'{"items":[%b],"next_cursor":%b}' % (b",".join(page.items), cursor)
+    end = orjson.dumps({"next_cursor": page.next_cursor, "live_from": page.live_from})
+    body = b'{"items":[%b],%b' % (b",".join(page.items), end[1:])
     return Response(body, media_type="application/json")
 
 
@@ -81,10 +70,6 @@ async def feed_stream(page: ReadPage) -> Response:
     end = {"next_cursor": page.next_cursor, "total_items": len(page.items)}
     frames = (
         frame("feed_items", b'{"items": [%b], "partial": false}' % items),
-        frame("feed_complete", json.dumps(end).encode()),
+        frame("feed_complete", json.dumps(end | {"live_from": page.live_from}).encode()),
     )
     return Response(b"".join(frames), headers=SSE_HEADERS, media_type="text/event-stream")
-
-
-def frame(event: str, data: bytes) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (event.encode(), data)

@@ -6,10 +6,11 @@ from fastapi import APIRouter, Depends
 from sqlalchemy import text
 from typing_extensions import TypedDict
 
-from api.deps import get_database
+from api.deps import OptionalHub, get_database
 from core.settings import VERSION
 from db.migrate import head_revision
 from db.session import Database
+from feed.hub import Hub
 from utils.feed_watch import Upkeep, upkeep
 
 router = APIRouter(tags=["operations"])
@@ -29,15 +30,28 @@ class FeedHealth(TypedDict):
     refreshes_pending: int
 
 
+class LiveHealth(TypedDict):
+    """Of this process. `wake_up`: whether it hears of other processes' changes by notifications
+    (`listen`) or has to look for them (`poll`), as behind a transaction pooler.
+    """
+
+    epoch: str
+    head: int
+    floor: int
+    wake_up: str
+    clients: int
+
+
 class Health(TypedDict):
     status: str
     version: str
     database: DatabaseHealth
     feed: FeedHealth | None
+    live: LiveHealth | None
 
 
 @router.get("/health")
-async def health(database: Annotated[Database, Depends(get_database)]) -> Health:
+async def health(database: Annotated[Database, Depends(get_database)], hub: OptionalHub) -> Health:
     """Database version, migration revision and our version. 503 when the database is away."""
     async with database.autocommit() as db:
         row = (await db.execute(_FACTS)).one()
@@ -52,6 +66,18 @@ async def health(database: Annotated[Database, Depends(get_database)]) -> Health
             "expected_revision": expected,
         },
         "feed": _feed(found) if found else None,
+        "live": _live(hub) if hub else None,
+    }
+
+
+def _live(hub: Hub) -> LiveHealth:
+    ring = hub.ring
+    return {
+        "epoch": ring.epoch,
+        "head": ring.head,
+        "floor": ring.floor,
+        "wake_up": "listen" if hub.tail.listener.hears else "poll",
+        "clients": len(hub.subscribers),
     }
 
 

@@ -16,6 +16,8 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+    workers: int = Field(1, ge=1)
+    """Server processes; each has its own connections."""
     log_level: str = "info"
     data_dir: Path = Path("data")
     """Where the embedded database keeps its files; unused when DATABASE_URL is set."""
@@ -38,6 +40,16 @@ class Settings(BaseSettings):
     new name, and verification. Of several servers on one database, one is enough."""
     verify_every: float | None = Field(None, gt=0)
     """Seconds between two verifications of the whole feed; None: only `script/verify` does it."""
+
+    live: bool = True
+    """Whether this server offers the live feed (docs/live-feed.md) and numbers its changes. Of the
+    servers on one database, all or none should: one that does makes the numbers for all."""
+    live_ring_bytes: int = Field(16 * 1024 * 1024, ge=1)
+    """What each process keeps of the newest changes for its clients, ready to be sent."""
+    live_keep_changes: int = Field(1_000_000, ge=1)
+    """How many changes the database keeps for clients that come back; about 250 bytes each."""
+    live_keep_hours: float = Field(168, gt=0)
+    """How long it keeps them."""
 
     cors_origins: Annotated[list[str], NoDecode] = ["http://localhost:3000"]
     """Origins of browsers that may call the API, comma-separated."""

@@ -16,9 +16,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import (
     JSON,
     BigInteger,
+    CheckConstraint,
     DateTime,
     Enum,
     ForeignKey,
+    Identity,
     Index,
     String,
     Text,
@@ -799,3 +801,47 @@ class FeedProgress(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     state: Mapped[JsonObject]
     updated_at: Mapped[Updated]
+
+
+class FeedChange(Base):
+    """One change of the feed, written by a trigger; `seq` is its place in the live feed.
+
+    alembic/versions/0031_feed_changes.py explains the columns.
+    """
+
+    __tablename__ = "platform_feed_changes"
+    __table_args__ = (
+        Index("feed_changes_unstamped_idx", "id", postgresql_where=text("seq IS NULL")),
+        Index("feed_changes_seq_idx", "seq", unique=True, postgresql_where=text("seq IS NOT NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(cache=1), primary_key=True)
+    seq: Mapped[int | None] = mapped_column(BigInteger)
+    op: Mapped[str]
+    imported: Mapped[bool]
+    event_type: Mapped[str]
+    item_id: Mapped[str]
+    world_id: Mapped[UUID | None]
+    agent_id: Mapped[UUID | None]
+    dweller_id: Mapped[UUID | None]
+    story_id: Mapped[UUID | None]
+    former: Mapped[JsonObject | None]
+    xid: Mapped[int] = mapped_column(
+        BigInteger, server_default=text("(pg_current_xact_id()::text)::bigint")
+    )
+    at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+
+
+class FeedLog(Base):
+    """What there is to know about the change log besides its rows: the only row of its table."""
+
+    __tablename__ = "platform_feed_log"
+    __table_args__ = (CheckConstraint("id = 1"),)
+
+    id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    epoch: Mapped[str]
+    origin: Mapped[str]
+    floor: Mapped[int] = mapped_column(BigInteger)
+    settled: Mapped[int] = mapped_column(BigInteger)
+    mark: Mapped[int] = mapped_column(BigInteger)
+    mark_xid: Mapped[int] = mapped_column(BigInteger)

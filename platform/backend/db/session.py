@@ -14,6 +14,7 @@ execute together, so it costs no extra round trip.
 
 import asyncio
 import select
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -23,6 +24,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 from sqlalchemy import event, text
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
+from sqlalchemy.orm import Session
 
 from core.errors import Unavailable
 from core.settings import Settings
@@ -58,7 +60,11 @@ class Database:
             json_deserializer=orjson.loads,
         )
         event.listen(self.engine.sync_engine, "checkout", _find_out_the_dead)
-        self.session = async_sessionmaker(self.engine, expire_on_commit=False)
+        self.committed: Callable[[], None] = _nobody_cares
+        """Called after each commit of a `session()`."""
+        self.session = async_sessionmaker(
+            self.engine, expire_on_commit=False, sync_session_class=self._announcing()
+        )
         self.autocommit = async_sessionmaker(
             self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
         )
@@ -76,6 +82,13 @@ class Database:
             open=False,
         )
         self._patience = settings.page_queue_seconds + ANSWER_SECONDS
+
+    def _announcing(self) -> type[Session]:
+        class Announcing(Session):
+            """Says when it has committed."""
+
+        event.listen(Announcing, "after_commit", lambda _: self.committed())
+        return Announcing
 
     async def open(self) -> None:
         """Connects both pools, so that the first request pays no connection set-up."""
@@ -117,6 +130,9 @@ class Database:
     async def close(self) -> None:
         await self.pages.close()
         await self.engine.dispose()
+
+
+def _nobody_cares() -> None: ...
 
 
 def _find_out_the_dead(connection: Any, *_: object) -> None:

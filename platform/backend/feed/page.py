@@ -6,12 +6,14 @@ cursor names the last row of a page; the next page is what comes after it in tha
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from pydantic import TypeAdapter, ValidationError
+
+from feed.filters import EVERYTHING, Filter
 
 FIRST_ID = UUID(int=0)
 """Sorts before every row id: a cursor without one means "strictly older than this time"."""
@@ -56,6 +58,7 @@ def _moment(text: str) -> datetime:
 class Row(NamedTuple):
     """A row of the page's select; `payload` is the item as JSON bytes, as PostgreSQL sent it."""
 
+    live_from: str
     created_at: datetime
     id: UUID
     payload: bytes
@@ -63,18 +66,24 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Page:
-    """Items as JSON bytes, newest first, and the cursor of the next page; null on the last one."""
+    """Items as JSON bytes, newest first.
+
+    `next_cursor` leads to the next page; it is null on the last one. `live_from` is the position
+    from which the live feed tells what this page does not show yet.
+    """
 
     items: list[bytes]
     next_cursor: str | None
+    live_from: str
 
     @classmethod
     def of(cls, rows: Sequence[tuple[Any, ...]], limit: int) -> "Page":
-        """A page that is not full is the last one."""
-        page = [Row(*row) for row in rows]
+        """A page that is not full is the last one. One without items is a row without an item."""
+        live_from = rows[0][0]
+        page = [row for row in map(Row._make, rows) if row.id is not None]
         full = len(page) == limit
         cursor = str(Cursor(page[-1].created_at, page[-1].id)) if full else None
-        return cls([row.payload for row in page], cursor)
+        return cls([row.payload for row in page], cursor, live_from)
 
 
 @dataclass(frozen=True)
@@ -83,11 +92,7 @@ class Selection:
 
     limit: int
     cursor: Cursor | None = None
-    types: list[str] = field(default_factory=list)
-    world_id: UUID | None = None
-    agent_id: UUID | None = None
-    dweller_id: UUID | None = None
-    story_id: UUID | None = None
+    wanted: Filter = EVERYTHING
 
     def statement(self) -> tuple[str, dict[str, Any]]:
         """The one statement of the page and its parameters.
@@ -97,15 +102,15 @@ class Selection:
         are asked for, one scan for each, merged. Only so does the planner know how rare a type is:
         `= ANY`, or a join with the list of types, reads the whole feed in search of a rare one.
         """
-        ids = ("world_id", "agent_id", "dweller_id", "story_id")
-        params: dict[str, Any] = {name: getattr(self, name) for name in ids if getattr(self, name)}
+        params = self.wanted.conditions()
         where = [f"{name} = %({name})s" for name in params]
         if self.cursor:
             where.append("(created_at, id) < (%(time)s, %(row_id)s)")
             params |= {"time": self.cursor.created_at, "row_id": self.cursor.id}
-        types = {f"type_{number}": name for number, name in enumerate(self.types)}
+        types = {f"type_{number}": name for number, name in enumerate(self.wanted.types)}
         scans = [_scan([*where, f"event_type = %({param})s"]) for param in types] or [_scan(where)]
-        return _merged(scans), params | types | {"limit": self.limit}
+        statement = _PAGE.format(rows=_merged(scans))
+        return statement, params | types | {"limit": self.limit}
 
 
 def _scan(where: list[str]) -> str:
@@ -120,3 +125,12 @@ def _merged(scans: list[str]) -> str:
 
 
 _NEWEST_FIRST = " ORDER BY created_at DESC, id DESC LIMIT %(limit)s"
+
+_PAGE = """
+    SELECT (SELECT platform_feed_position()) AS live_from, page.*
+    FROM (SELECT) AS always LEFT JOIN ({rows}) AS page ON true
+    ORDER BY page.created_at DESC, page.id DESC
+"""
+"""The position is of the same snapshot as the rows. It comes from a function because its plan is
+kept; planned anew for each page, it would cost half as much as the page.
+"""

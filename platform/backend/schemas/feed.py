@@ -15,6 +15,7 @@ FeedItem = Annotated[  # type: ignore[valid-type]  # made at run time
 class JsonPage(BaseModel):
     items: list[FeedItem]  # type: ignore[valid-type]  # a union made at run time
     next_cursor: str | None = Field(description="null on the last page")
+    live_from: str = Field(description="`after` of /api/feed/live, for what comes after this page")
 
 
 class FeedItemsFrame(BaseModel):
@@ -29,13 +30,14 @@ class FeedCompleteFrame(BaseModel):
 
     next_cursor: str | None
     total_items: int = Field(ge=0)
+    live_from: str
 
 
 EXAMPLE = """event: feed_items
 data: {"items": [], "partial": false}
 
 event: feed_complete
-data: {"next_cursor": null, "total_items": 0}
+data: {"next_cursor": null, "total_items": 0, "live_from": "3f2a9c1b.0"}
 
 """
 

@@ -103,13 +103,14 @@ def pgbouncer_url(postgres: PostgresServer, database: str) -> Iterator[str]:
 
 @pytest.fixture
 def settings(database_url: str) -> Settings:
-    """No background tasks: a test that wants their work does it, and counts its own statements."""
+    """Nothing in the background: a test that wants that work does it, and counts its statements."""
     return Settings(
         database_url=database_url,
         testing=True,
         test_mode=True,
         dedup_window_override_seconds=0,
         background_tasks=False,
+        live=False,
     )
 
 

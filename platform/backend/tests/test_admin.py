@@ -550,7 +550,7 @@ async def test_what_is_no_state(
 
 async def test_health_tells_about_the_feed(client: Client, db: AsyncSession) -> None:
     health = ok(await client.get("/health"))
-    assert health.keys() == {"status", "version", "database", "feed"}
+    assert health.keys() == {"status", "version", "database", "feed", "live"}
     assert health["feed"] == {
         "verified_through": None,
         "drift": dict.fromkeys(DRIFT, 0),

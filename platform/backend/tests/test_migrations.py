@@ -246,7 +246,13 @@ REPLACED = ("platform_social_interactions", "social_unique_idx")
 """The one thing that was there and does not stay as it was: it becomes what its name says."""
 
 
-NEW_TABLES = {"platform_feed_events", "platform_feed_refreshes", "platform_feed_progress"}
+NEW_TABLES = {
+    "platform_feed_changes",
+    "platform_feed_events",
+    "platform_feed_log",
+    "platform_feed_progress",
+    "platform_feed_refreshes",
+}
 
 
 def names(entries: Catalog) -> set[tuple[str, str]]:

@@ -23,7 +23,7 @@ from db.session import Database
 from feed.row import Row, Underivable, finish_all
 from feed.source import Batch, Position, Source
 from feed.verify import snapshot, sources_of, stored_identities
-from utils.feed_events import add_feed_rows
+from utils.feed_events import add_feed_rows, mark_as_import
 from utils.patience import patiently
 
 
@@ -95,6 +95,7 @@ async def _batch(
         batch = await source.scan(db, after, backfill.batch)
         await source.lock(db, batch.ids)
         filled, rows = await _derive(backfill, db, source, batch)
+        await mark_as_import(db)
         filled.added = await add_feed_rows(db, rows)
         await _remember(db, backfill, number if batch.next else number + 1, batch.next)
         await db.commit()

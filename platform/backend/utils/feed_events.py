@@ -9,6 +9,7 @@ Verbs, each inside the caller's transaction; the caller commits:
 - `retract_feed_rows`       removes rows that no record stands behind
 - `vacate_feed_rows`        removes what stands in the place of other items
 - `add_feed_rows`           fills in what is missing, by the thousand
+- `mark_as_import`          says that what this transaction changes is no news
 
 Of two transactions that write one item, the second must see what the first one did. So whoever
 writes holds the lock of the record that the item comes from: handlers because they load what they
@@ -175,6 +176,11 @@ async def add_feed_rows(db: AsyncSession, rows: Sequence[Row]) -> int:
     return count
 
 
+async def mark_as_import(db: AsyncSession) -> None:
+    """Lets the live feed tell the changes of this transaction as what was always so."""
+    await db.execute(_MARK_AS_IMPORT)
+
+
 async def _upsert(db: AsyncSession, rows: Collection[Row]) -> None:
     """Rows in the order of their ids: two transactions that write the same rows never wait for each
     other. Rows that say this already are left alone.
@@ -214,6 +220,9 @@ _UPSERT = text(
     """
 )
 """Every column as one array: the same statement for one item and for a thousand."""
+
+_MARK_AS_IMPORT = text("SELECT set_config('feed.import', 'on', true)")
+"""Read by the trigger of the change log; until the end of the transaction."""
 
 _RETRACT = text(
     """

@@ -10,7 +10,12 @@ from functools import partial
 from db.session import Database
 from feed.source import Source
 from feed.verify import Checked, Finding, check
-from utils.feed_events import retract_feed_rows, settle_feed_events, vacate_feed_rows
+from utils.feed_events import (
+    mark_as_import,
+    retract_feed_rows,
+    settle_feed_events,
+    vacate_feed_rows,
+)
 from utils.patience import patiently
 
 
@@ -26,6 +31,7 @@ async def repair(
 
 async def _mend(database: Database, source: Source | None, drift: list[Finding]) -> None:
     async with database.session() as db:
+        await mark_as_import(db)
         if source is None:
             await retract_feed_rows(db, [finding.row_id for finding in drift])
         else:

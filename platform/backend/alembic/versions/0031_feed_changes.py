@@ -1,0 +1,312 @@
+"""The change log of the feed, from which the live tail reads.
+
+A trigger writes every change of `platform_feed_events` down, in the transaction that makes it and
+whoever makes it: cascades, scripts and SQL by hand included. What changes nothing is no change.
+`platform_feed_stamp` numbers the changes after they were committed; docs/decisions/0008 says why.
+
+    seq        NULL until stamped; then 1, 2, 3, … in the order of the live feed
+    op         'new': appeared, or moved to a later time; 'patch': changed in place; 'remove'
+    former     the links that the item had before, where an update changed them
+    xid        the writing transaction, for pages that were read before the change was stamped
+
+Safe while the platform runs: the tables are new; creating the triggers takes a moment's lock on
+`platform_feed_events`, under the lock timeout of all migrations. What happened before is not in the
+log: pages show it.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "feed_0031"
+down_revision = "feed_0030"
+
+LINKS = ("world_id", "agent_id", "dweller_id", "story_id")
+
+ORIGIN = """
+CREATE FUNCTION platform_feed_origin() RETURNS text LANGUAGE sql VOLATILE AS $$
+    -- Where this history is being written: cluster, timeline, database. It changes when a backup is
+    -- restored, a standby is promoted or a dump is loaded: moments at which changes may be lost.
+    SELECT concat_ws(
+        '.',
+        (SELECT system_identifier FROM pg_control_system()),
+        left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
+        (SELECT oid FROM pg_database WHERE datname = current_database())
+    )
+$$
+"""
+
+NEW_EPOCH = """
+CREATE FUNCTION platform_feed_new_epoch() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+    -- Begins a new history: no position of an earlier one can be resumed.
+    DECLARE
+        fresh text := left(replace(gen_random_uuid()::text, '-', ''), 8);
+    BEGIN
+        UPDATE platform_feed_log AS log SET
+            epoch = fresh, origin = platform_feed_origin(), settled = 0, mark = 0, mark_xid = 0,
+            floor = greatest(log.floor, (SELECT max(seq) FROM platform_feed_changes));
+        RETURN fresh;
+    END
+$$
+"""
+
+LOG_CHANGE = """
+CREATE FUNCTION platform_feed_log_change() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        import boolean := coalesce(current_setting('feed.import', true), '') = 'on';
+        another boolean := TG_OP = 'UPDATE' AND
+            (old.event_type, old.payload ->> 'id') IS DISTINCT FROM
+            (new.event_type, new.payload ->> 'id');
+    BEGIN
+        IF TG_OP = 'DELETE' OR another THEN
+            INSERT INTO platform_feed_changes
+                (op, imported, event_type, item_id, world_id, agent_id, dweller_id, story_id)
+            VALUES ('remove', import, old.event_type, coalesce(old.payload ->> 'id', ''),
+                old.world_id, old.agent_id, old.dweller_id, old.story_id);
+        END IF;
+        IF TG_OP = 'INSERT' OR another THEN
+            INSERT INTO platform_feed_changes
+                (op, imported, event_type, item_id, world_id, agent_id, dweller_id, story_id)
+            VALUES ('new', import, new.event_type, coalesce(new.payload ->> 'id', ''),
+                new.world_id, new.agent_id, new.dweller_id, new.story_id);
+        ELSIF TG_OP = 'UPDATE' THEN
+            INSERT INTO platform_feed_changes
+                (op, imported, event_type, item_id, world_id, agent_id, dweller_id, story_id,
+                 former)
+            VALUES (CASE WHEN new.created_at > old.created_at THEN 'new' ELSE 'patch' END,
+                import, new.event_type, coalesce(new.payload ->> 'id', ''),
+                new.world_id, new.agent_id, new.dweller_id, new.story_id,
+                CASE WHEN (old.world_id, old.agent_id, old.dweller_id, old.story_id)
+                        IS DISTINCT FROM
+                        (new.world_id, new.agent_id, new.dweller_id, new.story_id)
+                    THEN jsonb_build_object(
+                        'world_id', old.world_id, 'agent_id', old.agent_id,
+                        'dweller_id', old.dweller_id, 'story_id', old.story_id)
+                END);
+        END IF;
+        RETURN NULL;
+    END
+$$
+"""
+
+LOG_TRUNCATION = """
+CREATE FUNCTION platform_feed_log_truncation() RETURNS trigger LANGUAGE plpgsql AS $$
+    -- Everything is gone, and no row says so.
+    BEGIN
+        PERFORM platform_feed_new_epoch();
+        RETURN NULL;
+    END
+$$
+"""
+
+STAMP = """
+CREATE FUNCTION platform_feed_stamp(most integer)
+RETURNS TABLE (stamped integer, epoch text, head bigint, floor bigint) LANGUAGE plpgsql AS $$
+    -- Numbers what is committed and not numbered yet, `most` changes at once, and tells where the
+    -- log stands. `stamped` is NULL when somebody else is at it. One call is one transaction.
+    DECLARE
+        log platform_feed_log;
+        ids bigint[];
+        last bigint;
+        drawn bigint;
+        horizon bigint;
+    BEGIN
+        IF current_setting('transaction_isolation') <> 'read committed' THEN
+            RAISE EXCEPTION 'platform_feed_stamp must run in READ COMMITTED'
+                USING HINT = 'Each of its statements needs a snapshot of its own.';
+        END IF;
+        -- The lock comes first: only then does the next statement's snapshot see what the one who
+        -- held it has stamped.
+        IF NOT pg_try_advisory_xact_lock(2131623939, 1) THEN
+            RETURN QUERY SELECT NULL::integer, platform_feed_log.epoch,
+                coalesce((SELECT max(seq) FROM platform_feed_changes), platform_feed_log.floor),
+                platform_feed_log.floor
+            FROM platform_feed_log;
+            RETURN;
+        END IF;
+
+        SELECT * INTO STRICT log FROM platform_feed_log;
+        IF log.origin IS DISTINCT FROM platform_feed_origin() THEN
+            PERFORM platform_feed_new_epoch();
+            SELECT * INTO STRICT log FROM platform_feed_log;
+        END IF;
+        last := coalesce((SELECT max(seq) FROM platform_feed_changes), log.floor);
+
+        -- Up to `settled`, no change can appear any more: whoever had drawn an id up to there has
+        -- ended. `mark` was the newest id drawn when `mark_xid` was; every transaction that drew
+        -- one up to it is older than that. Reading starts there, because under a snapshot that is
+        -- held elsewhere the index keeps all that was ever stamped.
+        SELECT last_value INTO drawn FROM platform_feed_changes_id_seq;
+        IF log.mark > log.settled
+            AND pg_snapshot_xmin(pg_current_snapshot())::text::bigint > log.mark_xid
+        THEN
+            horizon := log.mark;
+        END IF;
+
+        ids := ARRAY(
+            SELECT id FROM platform_feed_changes
+            WHERE seq IS NULL AND id > log.settled ORDER BY id LIMIT most
+        );
+        stamped := cardinality(ids);
+        IF stamped > 0 THEN
+            -- What clients have been given must survive a crash.
+            IF current_setting('synchronous_commit') = 'off' THEN
+                PERFORM set_config('synchronous_commit', 'on', true);
+            END IF;
+            UPDATE platform_feed_changes AS change SET seq = last + fresh.number
+            FROM unnest(ids) WITH ORDINALITY AS fresh (id, number)
+            WHERE change.id = fresh.id;
+            last := last + stamped;
+        END IF;
+
+        IF horizon IS NOT NULL AND stamped < most THEN
+            UPDATE platform_feed_log SET settled = horizon, mark_xid = 0;
+        ELSIF drawn >= log.mark + 1000 AND log.mark = log.settled THEN
+            -- Our own transaction number is drawn after `drawn` was read, unless we are inside a
+            -- transaction that has written before.
+            UPDATE platform_feed_log SET
+                mark = drawn, mark_xid = pg_current_xact_id()::text::bigint;
+        END IF;
+        RETURN QUERY SELECT stamped, log.epoch, last, log.floor;
+    END
+$$
+"""
+
+POSITION = """
+CREATE FUNCTION platform_feed_position() RETURNS text LANGUAGE plpgsql STABLE AS $$
+    -- Where the live feed goes on for whoever reads in this snapshot. It has everything up to the
+    -- newest number. When it also sees changes that have none yet, the position says which ones:
+    -- those of the transactions that it sees.
+    BEGIN
+        RETURN (
+            SELECT log.epoch || '.'
+                || coalesce((SELECT max(seq) FROM platform_feed_changes), log.floor)
+                || CASE WHEN EXISTS (
+                    SELECT FROM platform_feed_changes WHERE seq IS NULL AND id > log.settled
+                ) THEN '~' || pg_current_snapshot() ELSE '' END
+            FROM platform_feed_log AS log
+        );
+    END
+$$
+"""
+
+TRIM = """
+CREATE FUNCTION platform_feed_trim(keep bigint, age interval, most integer)
+RETURNS integer LANGUAGE plpgsql AS $$
+    -- Forgets changes that are older than `age`, and all but the newest `keep`; `most` at once, and
+    -- never the newest, which holds the head.
+    DECLARE
+        log platform_feed_log;
+        last bigint;
+        upto bigint;
+        gone integer;
+    BEGIN
+        IF NOT pg_try_advisory_xact_lock(2131623939, 2) THEN
+            RETURN 0;
+        END IF;
+        SELECT * INTO STRICT log FROM platform_feed_log;
+        last := (SELECT max(seq) FROM platform_feed_changes);
+        SELECT max(oldest.seq) INTO upto FROM (
+            SELECT seq, at FROM platform_feed_changes
+            WHERE seq > log.floor ORDER BY seq LIMIT most
+        ) AS oldest
+        WHERE oldest.seq <= last - keep OR oldest.at < clock_timestamp() - age;
+        upto := least(upto, last - 1);
+        DELETE FROM platform_feed_changes WHERE seq <= upto;
+        GET DIAGNOSTICS gone = ROW_COUNT;
+        UPDATE platform_feed_log SET floor = greatest(platform_feed_log.floor, upto) WHERE gone > 0;
+        RETURN gone;
+    END
+$$
+"""
+
+TRIGGERS = (
+    """
+    CREATE TRIGGER platform_feed_rows AFTER INSERT OR DELETE ON platform_feed_events
+    FOR EACH ROW EXECUTE FUNCTION platform_feed_log_change()
+    """,
+    """
+    CREATE TRIGGER platform_feed_updates AFTER UPDATE ON platform_feed_events
+    FOR EACH ROW WHEN (old.* IS DISTINCT FROM new.*)
+    EXECUTE FUNCTION platform_feed_log_change()
+    """,
+    """
+    CREATE TRIGGER platform_feed_truncation AFTER TRUNCATE ON platform_feed_events
+    FOR EACH STATEMENT EXECUTE FUNCTION platform_feed_log_truncation()
+    """,
+)
+
+FUNCTIONS = {
+    "platform_feed_origin()": ORIGIN,
+    "platform_feed_new_epoch()": NEW_EPOCH,
+    "platform_feed_log_change()": LOG_CHANGE,
+    "platform_feed_log_truncation()": LOG_TRUNCATION,
+    "platform_feed_stamp(integer)": STAMP,
+    "platform_feed_position()": POSITION,
+    "platform_feed_trim(bigint, interval, integer)": TRIM,
+}
+
+
+def upgrade() -> None:
+    op.create_table(
+        "platform_feed_changes",
+        sa.Column("id", sa.BigInteger(), sa.Identity(cache=1), primary_key=True),
+        sa.Column("seq", sa.BigInteger()),
+        sa.Column("op", sa.Text(), nullable=False),
+        sa.Column("imported", sa.Boolean(), nullable=False),
+        sa.Column("event_type", sa.Text(), nullable=False),
+        sa.Column("item_id", sa.Text(), nullable=False),
+        *(sa.Column(link, sa.Uuid()) for link in LINKS),
+        sa.Column("former", JSONB()),
+        sa.Column(
+            "xid",
+            sa.BigInteger(),
+            nullable=False,
+            server_default=sa.text("(pg_current_xact_id()::text)::bigint"),
+        ),
+        sa.Column(
+            "at",
+            sa.DateTime(timezone=True),
+            nullable=False,
+            server_default=sa.text("clock_timestamp()"),
+        ),
+    )
+    op.create_index(
+        "feed_changes_unstamped_idx",
+        "platform_feed_changes",
+        ["id"],
+        postgresql_where=sa.text("seq IS NULL"),
+    )
+    op.create_index(
+        "feed_changes_seq_idx",
+        "platform_feed_changes",
+        ["seq"],
+        unique=True,
+        postgresql_where=sa.text("seq IS NOT NULL"),
+    )
+    op.create_table(
+        "platform_feed_log",
+        sa.Column("id", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("epoch", sa.Text(), nullable=False),
+        sa.Column("origin", sa.Text(), nullable=False),
+        sa.Column("floor", sa.BigInteger(), nullable=False),
+        sa.Column("settled", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.BigInteger(), nullable=False),
+        sa.Column("mark_xid", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("id = 1"),
+    )
+    op.execute("INSERT INTO platform_feed_log VALUES (1, '', '', 0, 0, 0, 0)")
+    for definition in FUNCTIONS.values():
+        op.execute(definition)
+    op.execute("SELECT platform_feed_new_epoch()")
+    for trigger in TRIGGERS:
+        op.execute(trigger)
+
+
+def downgrade() -> None:
+    for trigger in ("rows", "updates", "truncation"):
+        op.execute(f"DROP TRIGGER platform_feed_{trigger} ON platform_feed_events")
+    for signature in reversed(FUNCTIONS):
+        op.execute(f"DROP FUNCTION {signature}")
+    op.drop_table("platform_feed_log")
+    op.drop_table("platform_feed_changes")

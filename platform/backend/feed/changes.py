@@ -1,0 +1,132 @@
+"""The change log: its statements, and a change as the bytes that clients get.
+
+The statements run in autocommit, each a transaction and a round trip of its own.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from feed.filters import Filter, Links
+from feed.wire import ascii_json
+
+CHANNEL = "platform_feed"
+"""Where processes tell each other that there is something new to read."""
+
+STAMP = "SELECT stamped, epoch, head, floor FROM platform_feed_stamp(%(most)s)"
+
+_CHANGES = """
+    SELECT change.seq, change.op, change.imported, change.event_type, change.item_id,
+        change.world_id, change.agent_id, change.dweller_id, change.story_id,
+        change.former, change.xid, change.at, stored.payload
+    FROM {changes} AS change
+    LEFT JOIN platform_feed_events AS stored
+        ON stored.event_type = change.event_type AND stored.payload ->> 'id' = change.item_id
+        AND change.op <> 'remove'
+    ORDER BY change.seq
+"""
+READ = _CHANGES.format(
+    changes="""(
+        SELECT * FROM platform_feed_changes
+        WHERE seq > %(after)s ORDER BY seq LIMIT %(most)s
+    )"""
+)
+"""The changes after a position. An item is read as it is now: as new as the change or newer."""
+
+READ_LAST = _CHANGES.format(
+    changes="""(
+        SELECT * FROM platform_feed_changes
+        WHERE seq <= %(head)s ORDER BY seq DESC LIMIT %(most)s
+    )"""
+)
+TRIM = "SELECT platform_feed_trim(%(keep)s, %(age)s, %(most)s)"
+NOTIFY = f"SELECT pg_notify('{CHANNEL}', %(note)s)"
+NEW_EPOCH = "SELECT platform_feed_new_epoch()"
+OLDEST_UNSTAMPED = "SELECT min(at) FROM platform_feed_changes WHERE seq IS NULL"
+
+_EVENTS = {"new": "item", "patch": "patch", "remove": "remove"}
+
+
+class Stamped(NamedTuple):
+    """Where the log stands after a call of `platform_feed_stamp`."""
+
+    stamped: int | None
+    """How many changes got their numbers; None when another process was at it."""
+    epoch: str
+    head: int
+    floor: int
+
+
+class Message(NamedTuple):
+    """What a client is told; `data` is one line of JSON in ASCII."""
+
+    id: str
+    event: str
+    data: bytes
+
+    def frame(self) -> bytes:
+        """As a server-sent event."""
+        return b"id: %b\nevent: %b\ndata: %b\n\n" % (
+            self.id.encode(),
+            self.event.encode(),
+            self.data,
+        )
+
+    def json(self) -> bytes:
+        """As an element of the long poll's answer."""
+        return b'{"id":"%b","event":"%b","data":%b}' % (
+            self.id.encode(),
+            self.event.encode(),
+            self.data,
+        )
+
+
+@dataclass(slots=True)
+class Change:
+    """A change with its number, ready to be sent to anybody."""
+
+    seq: int
+    event: str
+    event_type: str
+    links: Links
+    former: Links | None
+    xid: int
+    at: datetime
+    told: bytes
+    """What is said of it, but for `prev`: the inside of a JSON object."""
+    gone: bytes
+    """The same for whoever is to know only that the item is gone."""
+
+    @classmethod
+    def of(cls, row: tuple[Any, ...]) -> "Change":
+        """From a row of `READ`."""
+        seq, op, imported, event_type, item_id, *links, former, xid, at, payload = row
+        mark = b',"import":true' if imported else b""
+        name = orjson.dumps({"type": event_type, "id": item_id})[1:-1]
+        gone = ascii_json(name) + mark
+        here = payload is not None
+        told = b'"item":%b%b' % (ascii_json(payload), mark) if here else gone
+        event = _EVENTS[op] if here else "remove"
+        return cls(seq, event, event_type, Links(*links), _former(former), xid, at, told, gone)
+
+    def message(self, epoch: str, prev: int, wanted: Filter) -> Message | None:
+        """What a reader of the filter is told of it; None when it is none of theirs.
+
+        `prev` is the number of the message before it.
+        """
+        event, told = self.event, self.told
+        if not wanted.wants(self.event_type, self.links):
+            if self.former is None or not wanted.wants(self.event_type, self.former):
+                return None
+            event, told = "remove", self.gone
+        data = b'{%b,"prev":"%b.%d"}' % (told, epoch.encode(), prev)
+        return Message(f"{epoch}.{self.seq}", event, data)
+
+
+def _former(stored: bytes | None) -> Links | None:
+    if stored is None:
+        return None
+    return Links(**{name: id and UUID(id) for name, id in orjson.loads(stored).items()})

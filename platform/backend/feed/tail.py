@@ -1,0 +1,193 @@
+"""The tail of the change log: one per process, into the ring that its clients read.
+
+It stamps and reads in turn, on a connection of its own. A write of this process rings the bell,
+another process's tail sends a notification; both only shorten the pause until the next look.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from core.settings import Settings
+from db.session import Database, RawJson
+from db.urls import libpq_url
+from feed.changes import NEW_EPOCH, NOTIFY, READ, READ_LAST, STAMP, TRIM, Change, Stamped
+from feed.listener import Listener
+from feed.ring import Ring
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 1000
+"""Changes that are stamped, or read, by one statement."""
+
+GAP = 0.004
+"""Seconds between two looks at least: what comes in meanwhile is handled together."""
+
+SHORTEST, LONGEST = 0.005, 0.25
+"""Between these, in seconds, the pause adapts while nothing calls the tail."""
+
+PATIENCE = 5.0
+"""Seconds for an answer of the database."""
+
+TRIM_EVERY = 30.0
+TRIM_AT_ONCE = 5000
+
+
+class Tail:
+    """`grew` is called whenever the ring has changed."""
+
+    def __init__(self, database: Database, settings: Settings, grew: Callable[[], None]) -> None:
+        assert settings.database_url is not None, "the Database needs one as well"
+        self.ring = Ring(settings.live_ring_bytes)
+        self.lag = 0.0
+        """Seconds between the newest change and its arrival here."""
+        self.reads = 0
+        """How often the log was read."""
+        self.listener = Listener(
+            settings.database_direct_url or settings.database_url, database.read, self.wake
+        )
+        self._url = libpq_url(settings.database_url)
+        self._keep = {
+            "keep": settings.live_keep_changes,
+            "age": timedelta(hours=settings.live_keep_hours),
+            "most": TRIM_AT_ONCE,
+        }
+        self._trim_at = time.monotonic() + TRIM_EVERY
+        self._grew = grew
+        self._bell = asyncio.Event()
+        self._looks = 0
+        self._looked = asyncio.Condition()
+        database.committed = self.wake
+
+    def wake(self) -> None:
+        """Says that there may be something new."""
+        self._bell.set()
+
+    async def run(self) -> None:
+        """Follows the log for as long as the server runs, on a new connection after a failure."""
+        while True:
+            try:
+                await self._follow()
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                log.warning("live feed: %s", str(error).strip() or type(error).__name__)
+            except Exception:
+                log.exception("live feed: beginning again")
+            await asyncio.sleep(LONGEST)
+
+    async def caught_up(self, seconds: float) -> bool:
+        """Waits until the ring has all that is committed now; False if that takes too long."""
+        wanted = self._looks + 2  # one look may have begun before
+        try:
+            async with asyncio.timeout(seconds), self._looked:
+                while self._looks < wanted:
+                    self.wake()
+                    await self._looked.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _follow(self) -> None:
+        connection = await _connect(self._url)
+        pause = SHORTEST
+        try:
+            while True:
+                self._bell.clear()
+                found = await self._look(connection)
+                if time.monotonic() > self._trim_at:
+                    await self._trim(connection)
+                pause = self._pause(pause, found)
+                await asyncio.sleep(GAP)
+                await self._rung(pause)
+        finally:
+            connection.pgconn.finish()  # a polite end would wait for a server that may be away
+
+    async def _look(self, connection: psycopg.AsyncConnection[Any]) -> bool | None:
+        """Stamps, and reads what is new. None when another process stamps just now."""
+        row = await _ask(connection, STAMP, {"most": AT_ONCE})
+        log = Stamped(*row[0])
+        if log.stamped:
+            await _ask(connection, NOTIFY, {"note": self.listener.note})
+        grew = await self._read(connection, log)
+        if grew:
+            self._grew()
+        if log.stamped is None:
+            return None
+        if log.stamped < AT_ONCE:  # nothing committed is left without a number
+            async with self._looked:
+                self._looks += 1
+                self._looked.notify_all()
+        return grew
+
+    async def _read(self, connection: psycopg.AsyncConnection[Any], log: Stamped) -> bool:
+        ring = self.ring
+        ring.floor = log.floor
+        if ring.epoch != log.epoch:
+            await self._begin(connection, log)
+            return True
+        if log.head < ring.head:
+            # The database has forgotten what it had committed: somebody restored it.
+            await _ask(connection, NEW_EPOCH, {})
+        grew = False
+        while ring.head < log.head:
+            self.reads += 1
+            rows = await _ask(connection, READ, {"after": ring.head, "most": AT_ONCE})
+            changes = [Change.of(row) for row in rows]
+            if not changes or changes[0].seq != ring.head + 1:
+                # Forgotten before they were read: this process slept for longer than the log keeps.
+                await self._begin(connection, log)
+                return True
+            ring.append(changes)
+            self.lag = (datetime.now(UTC) - changes[-1].at).total_seconds()
+            grew = True
+        return grew
+
+    async def _begin(self, connection: psycopg.AsyncConnection[Any], log: Stamped) -> None:
+        """Fills the ring anew with the newest changes: clients that reconnect find theirs."""
+        self.reads += 1
+        rows = await _ask(connection, READ_LAST, {"head": log.head, "most": AT_ONCE})
+        changes = [Change.of(row) for row in rows]
+        self.ring.restart(log.epoch, changes[0].seq - 1 if changes else log.head)
+        self.ring.append(changes)
+
+    def _pause(self, last: float, found: bool | None) -> float:
+        """How long to wait for a call, after a look that found something, nothing, or a rival."""
+        if found is None:
+            return SHORTEST  # what we were called for may have come too late for the rival
+        if self.listener.hears:
+            return LONGEST
+        return SHORTEST if found else min(2 * last, LONGEST)
+
+    async def _rung(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._bell.wait()
+        except TimeoutError:
+            pass
+
+    async def _trim(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        gone = (await _ask(connection, TRIM, self._keep))[0][0]
+        self._trim_at = time.monotonic() + (0 if gone == TRIM_AT_ONCE else TRIM_EVERY)
+
+
+async def _connect(url: str) -> psycopg.AsyncConnection[Any]:
+    connection = await asyncio.wait_for(
+        psycopg.AsyncConnection.connect(
+            url, autocommit=True, prepare_threshold=None, application_name="worldfeed tail"
+        ),
+        PATIENCE,
+    )
+    connection.adapters.register_loader("jsonb", RawJson)
+    return connection
+
+
+async def _ask(
+    connection: psycopg.AsyncConnection[Any], statement: str, params: dict[str, Any]
+) -> list[Any]:
+    async with asyncio.timeout(PATIENCE):
+        cursor = await connection.execute(statement, params)
+        return await cursor.fetchall()

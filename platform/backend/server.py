@@ -1,0 +1,93 @@
+"""uvicorn as the platform runs it: one process, or several behind one socket.
+
+Besides serving, it hands the connection of each request to the application (api/outlets.py), and
+prints one line with the address when it is ready: sockets open, pools warm, numbers up to date.
+"""
+
+import logging
+import os
+import socket
+from typing import Any
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.supervisors import Multiprocess
+
+from api.outlets import LIVE_TRANSPORT
+from core.settings import Settings
+from main import create_app
+
+GRACE_SECONDS = 5
+"""What a request may take to end when the server is told to. Streams end at once."""
+
+START_SECONDS = 60.0
+
+
+def run(settings: Settings) -> None:
+    """Serves until a signal. `settings.database_url` must be set, and the database migrated."""
+    if settings.workers == 1:
+        _log(settings)
+        _Server(uvicorn.Config(create_app(settings), **_options(settings))).run()
+        return
+    # The workers are new processes, which read their settings as this one did.
+    os.environ["DATABASE_URL"] = str(settings.database_url)
+    os.environ["TESTING"] = str(bool(settings.testing)).lower()
+    config = uvicorn.Config(
+        "server:application", factory=True, workers=settings.workers, **_options(settings)
+    )
+    _Workers(config, [config.bind_socket()]).run()
+
+
+def application() -> FastAPI:
+    """The application of one of several workers."""
+    settings = Settings()
+    _log(settings)
+    return create_app(settings)
+
+
+class Protocol(HttpToolsProtocol):
+    """HTTP, and the connection itself for whoever writes a stream."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {LIVE_TRANSPORT: self.transport}  # type: ignore[dict-item]  # no JSON, as extensions usually are
+
+
+class _Server(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            _announce(self.servers[0].sockets[0])
+
+
+class _Workers(Multiprocess):
+    def init_processes(self) -> None:
+        super().init_processes()
+        if all(
+            worker.wait_until_ready(START_SECONDS, self.should_exit) for worker in self.processes
+        ):
+            _announce(self.sockets[0])
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {
+        "http": Protocol,
+        "host": settings.host,
+        "port": settings.port,
+        "log_level": settings.log_level,
+        "timeout_graceful_shutdown": GRACE_SECONDS,
+        "access_log": settings.log_level in ("debug", "trace"),
+    }
+
+
+def _log(settings: Settings) -> None:
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
+    )
+
+
+def _announce(listener: Any) -> None:
+    host, port = listener.getsockname()[:2]
+    typer.echo(f"ready: http://{host}:{port}")
