@@ -16,9 +16,6 @@ from feed.subscriber import Outlet
 LIVE_TRANSPORT = "worldfeed.transport"
 """Name of the ASGI extension that holds the connection's transport."""
 
-CUT_OFF_SECONDS = 1.0
-"""What a client has to take the last bytes, before its connection is cut off."""
-
 END_OF_CHUNKS = b"0\r\n\r\n"
 
 
@@ -45,10 +42,11 @@ class ConnectionOutlet:
     def waiting(self) -> int:
         return self._transport.get_write_buffer_size()
 
-    def end(self, data: bytes) -> None:
-        self._transport.write(_chunk(data) + END_OF_CHUNKS)
-        self._transport.close()
-        asyncio.get_running_loop().call_later(CUT_OFF_SECONDS, self._transport.abort)
+    def end(self, data: bytes, seconds: float) -> None:
+        if data:
+            self._transport.write(_chunk(data) + END_OF_CHUNKS)
+            self._transport.close()
+        asyncio.get_running_loop().call_later(seconds, self._transport.abort)
 
     async def run(self, receive: Receive) -> None:
         await _disconnection(receive)
@@ -63,6 +61,7 @@ class SendOutlet:
         self._bytes = 0
         self._ending = False
         self._wake = asyncio.Event()
+        self._cut_off = asyncio.Event()
 
     def write(self, data: bytes) -> None:
         self._pending.append(data)
@@ -72,14 +71,19 @@ class SendOutlet:
     def waiting(self) -> int:
         return self._bytes
 
-    def end(self, data: bytes) -> None:
+    def end(self, data: bytes, seconds: float) -> None:
         self._ending = True
-        self.write(data)
+        self._wake.set()
+        if data:
+            self.write(data)
+        asyncio.get_running_loop().call_later(seconds, self._cut_off.set)
 
     async def run(self, receive: Receive) -> None:
-        ends = {
+        """A client that is cut off gets no end; the server then closes the connection."""
+        ends: set[asyncio.Task[Any]] = {
             asyncio.create_task(_disconnection(receive)),
             asyncio.create_task(self._send_all()),
+            asyncio.create_task(self._cut_off.wait()),
         }
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

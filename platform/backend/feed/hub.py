@@ -36,6 +36,12 @@ ROOM_EVERY = 0.05
 SLOW_SECONDS = 20.0
 """How long an outlet may stay full."""
 
+LAST_SECONDS = 30.0
+"""What a slow client has to take what is on its way, its last message included."""
+
+BYE_SECONDS = 1.0
+"""The same when the server stops."""
+
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT = b": still here\n\n"
 
@@ -71,6 +77,7 @@ class Hub:
         self.tail = Tail(database, settings, self._grown.set)
         self.archive = Archive(database)
         self.subscribers: set[Subscriber] = set()
+        self._ended: set[Subscriber] = set()
         self.closing = False
         self.hits = 0
         """Readers that found what they needed in the ring when they came."""
@@ -121,11 +128,15 @@ class Hub:
             self._help(subscriber)
 
     def leave(self, subscriber: Subscriber) -> None:
+        """Forgets a subscriber whose connection is gone."""
         self.subscribers.discard(subscriber)
+        self._ended.discard(subscriber)
 
     def close(self) -> None:
         """Tells everybody to come back later, and ends their streams."""
         self.closing = True
+        for subscriber in self._ended:
+            subscriber.outlet.end(b"", BYE_SECONDS)
         for subscriber in tuple(self.subscribers):
             self._say_bye(subscriber)
         self._grown.set()
@@ -196,7 +207,7 @@ class Hub:
             self._write(subscriber)
         except Exception:
             log.exception("a subscriber of the live feed is given up")
-            self._end(subscriber, _event("slow", {"cursor": str(subscriber.position)}))
+            self._say_slow(subscriber)
 
     def _write(self, subscriber: Subscriber) -> None:
         """Brings a live subscriber up to date, or gives it a task that does."""
@@ -231,8 +242,7 @@ class Hub:
         ring = self.ring
         while subscriber in self.subscribers:
             if not await self._room(subscriber):
-                self.slow += 1
-                self._end(subscriber, _event("slow", {"cursor": str(subscriber.position)}))
+                self._say_slow(subscriber)
             elif subscriber.epoch == ring.epoch and subscriber.seq >= ring.first:
                 if subscriber.seq == ring.head:
                     subscriber.live = True
@@ -275,14 +285,21 @@ class Hub:
             await asyncio.sleep(ROOM_EVERY)
         return True
 
+    def _say_slow(self, subscriber: Subscriber) -> None:
+        self.slow += 1
+        told = _event("slow", {"cursor": str(subscriber.position)})
+        self._end(subscriber, told, LAST_SECONDS)
+
     def _say_bye(self, subscriber: Subscriber) -> None:
         retry = random.randint(*RETRY_MS)  # noqa: S311 - it spreads load, no secret
-        self._end(subscriber, b"retry: %d\n" % retry + _event("bye", {"retry": retry}))
+        told = b"retry: %d\n" % retry + _event("bye", {"retry": retry})
+        self._end(subscriber, told, BYE_SECONDS)
 
-    def _end(self, subscriber: Subscriber, data: bytes) -> None:
+    def _end(self, subscriber: Subscriber, data: bytes, seconds: float) -> None:
         self.subscribers.discard(subscriber)
+        self._ended.add(subscriber)
         subscriber.live = False
-        subscriber.outlet.end(data)
+        subscriber.outlet.end(data, seconds)
 
     # ── messages about the stream itself ─────────────────────────────────────────────────────────
 

@@ -16,8 +16,11 @@ class Outlet(Protocol):
     def waiting(self) -> int:
         """Bytes that the client has not taken yet."""
 
-    def end(self, data: bytes) -> None:
-        """Writes the last bytes and closes; cuts a client off that does not take them soon."""
+    def end(self, data: bytes, seconds: float) -> None:
+        """Writes the last bytes and closes; cuts the client off if it takes longer to take them.
+
+        May be called again with no bytes and less time.
+        """
 
 
 class Reader:

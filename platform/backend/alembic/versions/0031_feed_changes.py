@@ -211,10 +211,13 @@ RETURNS integer LANGUAGE plpgsql AS $$
             WHERE seq > log.floor ORDER BY seq LIMIT most
         ) AS oldest
         WHERE oldest.seq <= last - keep OR oldest.at < clock_timestamp() - age;
+        IF upto IS NULL THEN
+            RETURN 0;
+        END IF;
         upto := least(upto, last - 1);
         DELETE FROM platform_feed_changes WHERE seq <= upto;
         GET DIAGNOSTICS gone = ROW_COUNT;
-        UPDATE platform_feed_log SET floor = greatest(platform_feed_log.floor, upto) WHERE gone > 0;
+        UPDATE platform_feed_log SET floor = upto WHERE platform_feed_log.floor < upto;
         RETURN gone;
     END
 $$

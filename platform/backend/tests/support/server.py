@@ -27,13 +27,16 @@ class StartServer(Protocol):
 class ServerProcess:
     """A server that answers /health; `url` is its address, `directory` gets what it says."""
 
+    command: tuple[str, ...] = ("cli.py", "serve")
+    ready = r"^ready\b.* (http://\S+)$"
+
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
         self._stdout = directory / "stdout"
         self._stderr = directory / "stderr"
         # Files, not pipes: a pipe that no test empties would block the server one day.
         with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
             self.process = subprocess.Popen(
-                [sys.executable, "cli.py", "serve"],
+                [sys.executable, *self.command],
                 cwd=BACKEND,
                 env={**os.environ, **environment},
                 stdout=stdout,
@@ -73,7 +76,7 @@ class ServerProcess:
     def _wait_until_ready(self) -> str:
         deadline = time.monotonic() + START_SECONDS
         while True:
-            ready = re.search(r"^ready\b.* (http://\S+)$", self.stdout, re.MULTILINE)
+            ready = re.search(self.ready, self.stdout + self.stderr, re.MULTILINE)
             if ready and _is_healthy(ready[1]):
                 return ready[1]
             if self.process.poll() is not None or time.monotonic() > deadline:
