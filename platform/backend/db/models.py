@@ -810,12 +810,10 @@ class FeedChange(Base):
     """
 
     __tablename__ = "platform_feed_changes"
-    __table_args__ = (
-        Index("feed_changes_unstamped_idx", "id", postgresql_where=text("seq IS NULL")),
-        Index("feed_changes_seq_idx", "seq", unique=True, postgresql_where=text("seq IS NOT NULL")),
-    )
+    __table_args__ = (Index("feed_changes_seq_idx", "seq", "id"),)
+    __mapper_args__ = {"primary_key": ["id"]}  # the table has none
 
-    id: Mapped[int] = mapped_column(BigInteger, Identity(cache=1), primary_key=True)
+    id: Mapped[int] = mapped_column(BigInteger, Identity(cache=1))
     seq: Mapped[int | None] = mapped_column(BigInteger)
     op: Mapped[str]
     imported: Mapped[bool]

@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 AT_ONCE = 1000
 """Changes that are stamped, or read, by one statement."""
 
-GAP = 0.004
-"""Seconds between two looks at least: what comes in meanwhile is handled together."""
+GAP, GAP_PER_CHANGE, LONGEST_GAP = 0.004, 0.0002, 0.025
+"""Seconds between two looks at least: what comes in meanwhile is handled together. The more there
+is to do, the more it saves the writers, and the less readers notice.
+"""
 
 SHORTEST, LONGEST = 0.005, 0.25
 """Between these, in seconds, the pause adapts while nothing calls the tail."""
@@ -97,11 +99,13 @@ class Tail:
         try:
             while True:
                 self._bell.clear()
+                head = self.ring.head
                 found = await self._look(connection)
                 if time.monotonic() > self._trim_at:
                     await self._trim(connection)
                 pause = self._pause(pause, found)
-                await asyncio.sleep(GAP)
+                changes = max(0, self.ring.head - head)
+                await asyncio.sleep(min(GAP + changes * GAP_PER_CHANGE, LONGEST_GAP))
                 await self._rung(pause)
         finally:
             connection.pgconn.finish()  # a polite end would wait for a server that may be away

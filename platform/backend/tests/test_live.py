@@ -424,12 +424,13 @@ class Deaf:
         self.socket.settimeout(10)
         self.socket.connect((parts.hostname, parts.port))
         self.socket.sendall(b"GET /api/feed/live HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b" 200 OK" in self.socket.recv(1000)
+        self.start = self.socket.recv(1000)
+        assert b" 200 OK" in self.start
 
     def everything(self) -> str:
         """All that was sent, to the end of the connection."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        data = b""
+        data = self.start
         while part := self.socket.recv(65536):
             data += part
         return data.decode()

@@ -188,7 +188,7 @@ async def _upsert(db: AsyncSession, rows: Collection[Row]) -> None:
     if not rows:
         return
     columns = zip(*(row._replace(payload=row.json) for row in sorted(rows)), strict=True)  # type: ignore[arg-type]  # as text
-    await db.execute(_UPSERT, dict(zip(Row._fields, map(list, columns), strict=True)))
+    await db.execute(UPSERT, dict(zip(Row._fields, map(list, columns), strict=True)))
 
 
 async def _retract(db: AsyncSession, identities: Collection[Identity]) -> None:
@@ -199,7 +199,7 @@ async def _retract(db: AsyncSession, identities: Collection[Identity]) -> None:
 
 _COLUMNS = "id, event_type, created_at, payload, world_id, agent_id, dweller_id, story_id"
 
-_UPSERT = text(
+UPSERT = text(
     f"""
     INSERT INTO platform_feed_events AS stored ({_COLUMNS})
     SELECT id, event_type, created_at, payload::jsonb, world_id, agent_id, dweller_id, story_id

@@ -9,6 +9,11 @@ whoever makes it: cascades, scripts and SQL by hand included. What changes nothi
     former     the links that the item had before, where an update changed them
     xid        the writing transaction, for pages that were read before the change was stamped
 
+Its one index, on `(seq, id)`, finds what has a number by the number, and what has none by the id.
+Every write of the platform pays for it: two partial indexes, or a primary key that nobody reads,
+cost twice as much. A publication of all tables needs to know the rows nevertheless; hence the
+replica identity. Numbers are unique because one stamps at a time.
+
 Safe while the platform runs: the tables are new; creating the triggers takes a moment's lock on
 `platform_feed_events`, under the lock timeout of all migrations. What happened before is not in the
 log: pages show it.
@@ -50,31 +55,42 @@ CREATE FUNCTION platform_feed_new_epoch() RETURNS text LANGUAGE plpgsql VOLATILE
 $$
 """
 
-LOG_CHANGE = """
-CREATE FUNCTION platform_feed_log_change() RETURNS trigger LANGUAGE plpgsql AS $$
-    DECLARE
-        import boolean := coalesce(current_setting('feed.import', true), '') = 'on';
-        another boolean := TG_OP = 'UPDATE' AND
-            (old.event_type, old.payload ->> 'id') IS DISTINCT FROM
-            (new.event_type, new.payload ->> 'id');
+_INSERT = """
+            INSERT INTO platform_feed_changes
+                (op, imported, event_type, item_id, world_id, agent_id, dweller_id, story_id)
+            VALUES ('{op}', coalesce(current_setting('feed.import', true), '') = 'on',
+                {row}.event_type, coalesce({row}.payload ->> 'id', ''),
+                {row}.world_id, {row}.agent_id, {row}.dweller_id, {row}.story_id);"""
+
+LOG_INSERT = f"""
+CREATE FUNCTION platform_feed_log_insert() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN{_INSERT.format(op="new", row="new")}
+        RETURN NULL;
+    END
+$$
+"""
+
+LOG_DELETE = f"""
+CREATE FUNCTION platform_feed_log_delete() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN{_INSERT.format(op="remove", row="old")}
+        RETURN NULL;
+    END
+$$
+"""
+
+LOG_UPDATE = f"""
+CREATE FUNCTION platform_feed_log_update() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        IF TG_OP = 'DELETE' OR another THEN
-            INSERT INTO platform_feed_changes
-                (op, imported, event_type, item_id, world_id, agent_id, dweller_id, story_id)
-            VALUES ('remove', import, old.event_type, coalesce(old.payload ->> 'id', ''),
-                old.world_id, old.agent_id, old.dweller_id, old.story_id);
-        END IF;
-        IF TG_OP = 'INSERT' OR another THEN
-            INSERT INTO platform_feed_changes
-                (op, imported, event_type, item_id, world_id, agent_id, dweller_id, story_id)
-            VALUES ('new', import, new.event_type, coalesce(new.payload ->> 'id', ''),
-                new.world_id, new.agent_id, new.dweller_id, new.story_id);
-        ELSIF TG_OP = 'UPDATE' THEN
+        IF (old.event_type, old.payload ->> 'id') IS DISTINCT FROM
+            (new.event_type, new.payload ->> 'id')
+        THEN{_INSERT.format(op="remove", row="old")}{_INSERT.format(op="new", row="new")}
+        ELSE
             INSERT INTO platform_feed_changes
                 (op, imported, event_type, item_id, world_id, agent_id, dweller_id, story_id,
                  former)
             VALUES (CASE WHEN new.created_at > old.created_at THEN 'new' ELSE 'patch' END,
-                import, new.event_type, coalesce(new.payload ->> 'id', ''),
+                coalesce(current_setting('feed.import', true), '') = 'on',
+                new.event_type, coalesce(new.payload ->> 'id', ''),
                 new.world_id, new.agent_id, new.dweller_id, new.story_id,
                 CASE WHEN (old.world_id, old.agent_id, old.dweller_id, old.story_id)
                         IS DISTINCT FROM
@@ -106,7 +122,7 @@ RETURNS TABLE (stamped integer, epoch text, head bigint, floor bigint) LANGUAGE 
     -- log stands. `stamped` is NULL when somebody else is at it. One call is one transaction.
     DECLARE
         log platform_feed_log;
-        ids bigint[];
+        rows tid[];
         last bigint;
         drawn bigint;
         horizon bigint;
@@ -143,19 +159,20 @@ RETURNS TABLE (stamped integer, epoch text, head bigint, floor bigint) LANGUAGE 
             horizon := log.mark;
         END IF;
 
-        ids := ARRAY(
-            SELECT id FROM platform_feed_changes
+        -- Nobody else touches a row without a number, so it stays where it was found.
+        rows := ARRAY(
+            SELECT ctid FROM platform_feed_changes
             WHERE seq IS NULL AND id > log.settled ORDER BY id LIMIT most
         );
-        stamped := cardinality(ids);
+        stamped := cardinality(rows);
         IF stamped > 0 THEN
             -- What clients have been given must survive a crash.
             IF current_setting('synchronous_commit') = 'off' THEN
                 PERFORM set_config('synchronous_commit', 'on', true);
             END IF;
             UPDATE platform_feed_changes AS change SET seq = last + fresh.number
-            FROM unnest(ids) WITH ORDINALITY AS fresh (id, number)
-            WHERE change.id = fresh.id;
+            FROM unnest(rows) WITH ORDINALITY AS fresh (place, number)
+            WHERE change.ctid = fresh.place;
             last := last + stamped;
         END IF;
 
@@ -225,13 +242,17 @@ $$
 
 TRIGGERS = (
     """
-    CREATE TRIGGER platform_feed_rows AFTER INSERT OR DELETE ON platform_feed_events
-    FOR EACH ROW EXECUTE FUNCTION platform_feed_log_change()
+    CREATE TRIGGER platform_feed_inserts AFTER INSERT ON platform_feed_events
+    FOR EACH ROW EXECUTE FUNCTION platform_feed_log_insert()
     """,
     """
     CREATE TRIGGER platform_feed_updates AFTER UPDATE ON platform_feed_events
     FOR EACH ROW WHEN (old.* IS DISTINCT FROM new.*)
-    EXECUTE FUNCTION platform_feed_log_change()
+    EXECUTE FUNCTION platform_feed_log_update()
+    """,
+    """
+    CREATE TRIGGER platform_feed_deletes AFTER DELETE ON platform_feed_events
+    FOR EACH ROW EXECUTE FUNCTION platform_feed_log_delete()
     """,
     """
     CREATE TRIGGER platform_feed_truncation AFTER TRUNCATE ON platform_feed_events
@@ -242,7 +263,9 @@ TRIGGERS = (
 FUNCTIONS = {
     "platform_feed_origin()": ORIGIN,
     "platform_feed_new_epoch()": NEW_EPOCH,
-    "platform_feed_log_change()": LOG_CHANGE,
+    "platform_feed_log_insert()": LOG_INSERT,
+    "platform_feed_log_update()": LOG_UPDATE,
+    "platform_feed_log_delete()": LOG_DELETE,
     "platform_feed_log_truncation()": LOG_TRUNCATION,
     "platform_feed_stamp(integer)": STAMP,
     "platform_feed_position()": POSITION,
@@ -253,7 +276,7 @@ FUNCTIONS = {
 def upgrade() -> None:
     op.create_table(
         "platform_feed_changes",
-        sa.Column("id", sa.BigInteger(), sa.Identity(cache=1), primary_key=True),
+        sa.Column("id", sa.BigInteger(), sa.Identity(cache=1), nullable=False),
         sa.Column("seq", sa.BigInteger()),
         sa.Column("op", sa.Text(), nullable=False),
         sa.Column("imported", sa.Boolean(), nullable=False),
@@ -274,19 +297,8 @@ def upgrade() -> None:
             server_default=sa.text("clock_timestamp()"),
         ),
     )
-    op.create_index(
-        "feed_changes_unstamped_idx",
-        "platform_feed_changes",
-        ["id"],
-        postgresql_where=sa.text("seq IS NULL"),
-    )
-    op.create_index(
-        "feed_changes_seq_idx",
-        "platform_feed_changes",
-        ["seq"],
-        unique=True,
-        postgresql_where=sa.text("seq IS NOT NULL"),
-    )
+    op.create_index("feed_changes_seq_idx", "platform_feed_changes", ["seq", "id"])
+    op.execute("ALTER TABLE platform_feed_changes REPLICA IDENTITY FULL")
     op.create_table(
         "platform_feed_log",
         sa.Column("id", sa.BigInteger(), primary_key=True, autoincrement=False),
@@ -307,7 +319,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    for trigger in ("rows", "updates", "truncation"):
+    for trigger in ("inserts", "updates", "deletes", "truncation"):
         op.execute(f"DROP TRIGGER platform_feed_{trigger} ON platform_feed_events")
     for signature in reversed(FUNCTIONS):
         op.execute(f"DROP FUNCTION {signature}")

@@ -36,7 +36,7 @@ BACKEND = Path(__file__).parents[2]
 def mortal_server(database_url: str) -> Iterator[str]:
     """Runs such a server and yields its address."""
     environment = {"DATABASE_URL": database_url, "TESTING": "true", "PAGE_POOL_SIZE": "1"}
-    environment["BACKGROUND_TASKS"] = "false"  # their statements are no steps of the request
+    environment |= {"BACKGROUND_TASKS": "false", "LIVE": "false"}  # whose statements are no steps
     with subprocess.Popen(
         [sys.executable, "-m", "tests.support.killer"],
         cwd=BACKEND,

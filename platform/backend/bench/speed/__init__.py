@@ -1,0 +1,1 @@
+"""How fast the platform is, beside what limits it, on one machine and in one run."""

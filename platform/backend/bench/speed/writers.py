@@ -1,0 +1,88 @@
+"""What the live feed costs those who write: the same writers with it, and without all of it."""
+
+import re
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from bench.speed import stage
+from db.embedded_binaries import find_binaries
+from utils.feed_events import UPSERT
+
+WRITERS = 64
+
+VALUES = {
+    "id": "ARRAY[gen_random_uuid()]",
+    "event_type": "ARRAY['agent_registered']",
+    "created_at": "ARRAY[now()]",
+    "payload": "ARRAY[jsonb_build_object('id', gen_random_uuid(), 'text', repeat('x', 600))]",
+    "world_id": "NULL",
+    "agent_id": "NULL",
+    "dweller_id": "NULL",
+    "story_id": "NULL",
+}
+
+
+def transaction() -> str:
+    """Five milliseconds of other work, in the middle of which an item is written, by the statement
+    that `emit_feed_event` sends.
+    """
+    statement = re.sub(r":(\w+) AS", lambda name: f"{VALUES[name[1]]} AS", str(UPSERT))
+    return f"BEGIN;\n{' '.join(statement.split())};\n\\sleep 5 ms\nCOMMIT;\n"
+
+
+def measure(pairs: int, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """Transactions per second, with and without, in turns; the ratio of each pair."""
+    with stage.database() as url, psycopg.connect(url, autocommit=True) as db:
+        db.execute(stage.UNLINK)
+        runs: dict[str, list[float]] = {"with": [], "without": []}
+        with stage.platform(url) as server:
+            _run(url, seconds)  # to warm up
+            for pair in range(pairs):
+                say(f"pair {pair + 1} of {pairs}")
+                order = ["with", "without"] if pair % 2 else ["without", "with"]
+                for way in order:
+                    _switch(db, server, on=way == "with")
+                    runs[way].append(_run(url, seconds))
+                    _switch(db, server, on=True)
+    ratios = [on / off for on, off in zip(runs["with"], runs["without"], strict=True)]
+    return {"transactions_per_second": runs, "ratios": ratios, "ratio": median(ratios)}
+
+
+def _switch(db: psycopg.Connection, server: stage.Server, *, on: bool) -> None:
+    """With: trigger, stamper and tail. Without: none of them."""
+    db.execute(f"ALTER TABLE platform_feed_events {'ENABLE' if on else 'DISABLE'} TRIGGER USER")
+    db.execute("CHECKPOINT")
+    if on:
+        server.go_on()
+    else:
+        server.pause()
+
+
+def _run(url: str, seconds: int) -> float:
+    """pgbench's figure."""
+    parts = conninfo_to_dict(url)
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
+        script.write(transaction())
+        script.flush()
+        answer = subprocess.run(  # noqa: S603 - PostgreSQL's own program
+            [
+                Path(find_binaries().directory) / "pgbench",
+                *("--no-vacuum", "--client", str(WRITERS), "--jobs", "2"),
+                *("--time", str(seconds), "--file", script.name),
+                *("--host", str(parts["host"]), "--port", str(parts["port"])),
+                *("--username", str(parts["user"]), str(parts["dbname"])),
+            ],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    found = re.search(r"tps = ([0-9.]+)", answer.stdout)
+    assert found, answer.stdout
+    return float(found[1])
