@@ -62,6 +62,9 @@ AREAS = (
     live,
 )
 
+STOP_SECONDS = 1.0
+"""What background tasks have to end."""
+
 LIVE_START_SECONDS = 10.0
 """How long a server waits at its start for the live feed to be up to date."""
 
@@ -120,7 +123,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            # A database that does not answer is not waited for.
+            await asyncio.wait(tasks, timeout=STOP_SECONDS)
         await database.close()
 
 

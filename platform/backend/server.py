@@ -4,6 +4,7 @@ Besides serving, it hands the connection of each request to the application (api
 prints one line with the address when it is ready: sockets open, pools warm, numbers up to date.
 """
 
+import asyncio
 import logging
 import os
 import socket
@@ -15,7 +16,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
-from api.outlets import LIVE_TRANSPORT
+from api.outlets import CONNECTION, Connection
 from core.settings import Settings
 from main import create_app
 
@@ -50,9 +51,17 @@ def application() -> FastAPI:
 class Protocol(HttpToolsProtocol):
     """HTTP, and the connection itself for whoever writes a stream."""
 
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
+        super().connection_made(transport)
+        self._connection = Connection(transport, self.loop.create_future())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._connection.lost.set_result(None)
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {LIVE_TRANSPORT: self.transport}  # type: ignore[dict-item]  # no JSON, as extensions usually are
+        self.scope["extensions"] = {CONNECTION: self._connection}  # type: ignore[dict-item]  # no JSON, as extensions usually are
 
 
 class _Server(uvicorn.Server):

@@ -12,9 +12,9 @@ from starlette.types import Receive, Scope, Send
 from api.deps import Wanted, get_hub
 from api.outlets import outlet
 from api.sse import SSE_HEADERS
-from core.errors import Invalid
+from core.errors import Invalid, Unavailable
 from feed.filters import Filter
-from feed.hub import Hub, Start
+from feed.hub import Hub, Start, goodbye
 from feed.position import Position
 from feed.subscriber import Subscriber
 from schemas.live import SSE_STREAM, Changes
@@ -62,7 +62,12 @@ async def live(
 ) -> Response:
     """Every change of the feed as it happens, resumable; an endless stream."""
     field = "header -> Last-Event-ID" if last_event_id else "query -> after"
-    start = await hub.place(_position(last_event_id or after, field))
+    position = _position(last_event_id or after, field)
+    try:
+        start = await hub.place(position)
+    except Unavailable:
+        # Browsers come back after a stream that ended, and never after another status than 200.
+        return Response(goodbye(), headers=SSE_HEADERS, media_type=LiveStream.media_type)
     return LiveStream(hub, wanted, start)
 
 

@@ -2,21 +2,27 @@
 
 One write to 5,000 clients is 5,000 writes. Straight into the connections, without a task that wakes
 up for each, it costs a fraction; and only there can be seen, and bounded, what a client has not
-read yet. The server of server.py hands its connections over for this (`LIVE_TRANSPORT`). On any
-other ASGI server the bytes are sent the usual way, by a task per client.
+read yet. The server of server.py hands its connections over for this (`CONNECTION`). On any other
+ASGI server the bytes are sent the usual way, by a task per client.
 """
 
 import asyncio
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from starlette.types import Receive, Scope, Send
 
 from feed.subscriber import Outlet
 
-LIVE_TRANSPORT = "worldfeed.transport"
-"""Name of the ASGI extension that holds the connection's transport."""
+CONNECTION = "worldfeed.connection"
+"""Name of the ASGI extension that holds the connection."""
 
 END_OF_CHUNKS = b"0\r\n\r\n"
+
+
+class Connection(NamedTuple):
+    transport: asyncio.Transport
+    lost: asyncio.Future[None]
+    """Done when the connection is gone."""
 
 
 class Stream(Outlet, Protocol):
@@ -26,30 +32,33 @@ class Stream(Outlet, Protocol):
 
 def outlet(scope: Scope, send: Send) -> Stream:
     """For a response whose head has been sent."""
-    transport = scope.get("extensions", {}).get(LIVE_TRANSPORT)
-    return ConnectionOutlet(transport) if transport else SendOutlet(send)
+    connection = scope.get("extensions", {}).get(CONNECTION)
+    return ConnectionOutlet(connection) if connection else SendOutlet(send)
 
 
 class ConnectionOutlet:
     """Writes the body's chunks past the server, which has only sent the head."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
+    def __init__(self, connection: Connection) -> None:
+        self._transport, self._lost = connection
 
     def write(self, data: bytes) -> None:
-        self._transport.write(_chunk(data))
+        # The client may have hung up a moment ago, and the server not have heard of it yet.
+        if not self._transport.is_closing():
+            self._transport.write(_chunk(data))
 
     def waiting(self) -> int:
         return self._transport.get_write_buffer_size()
 
     def end(self, data: bytes, seconds: float) -> None:
-        if data:
+        if data and not self._transport.is_closing():
             self._transport.write(_chunk(data) + END_OF_CHUNKS)
             self._transport.close()
         asyncio.get_running_loop().call_later(seconds, self._transport.abort)
 
     async def run(self, receive: Receive) -> None:
-        await _disconnection(receive)
+        # Not receive(): uvicorn tells only the last of several requests that were sent together.
+        await asyncio.wait((self._lost,))
 
 
 class SendOutlet:

@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import typer
 from rich.console import Console
 
-from bench.speed import fanout, latency, writers
+from bench.speed import fanout, latency, storm, writers
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 console = Console(stderr=True, highlight=False)
@@ -47,6 +47,12 @@ def live_fanout(
 ) -> None:
     """How fast one process tells many clients."""
     _tell(fanout.measure(clients, changes, console.print))
+
+
+@app.command("live-storm")
+def live_storm(clients: Annotated[int, typer.Option(min=10, max=15_000)] = 5000) -> None:
+    """What it costs when all clients come back at once."""
+    _tell(storm.measure(clients, console.print))
 
 
 def _tell(figures: dict[str, Any]) -> None:

@@ -1,97 +1,87 @@
 """What a process's ring has no more, read from the log: once for everybody who asks meanwhile.
 
 After a restart thousands of clients come back at once, each from a position of its own. They share
-what is read: one statement at a time, one in `EVERY` seconds, which begins at the oldest position
-that anybody waits for.
+what is read: one statement at a time and one in `EVERY` seconds, from the position of whoever has
+waited longest.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from typing import NamedTuple
 
 from db.session import Database
 from feed.changes import READ, Change
+from feed.ring import Ring, contiguous
 
 EVERY = 1.0
 """Seconds between two statements."""
 
-BLOCK = 5000
+BLOCK = 2000
 """Changes that one statement reads."""
 
 BLOCKS = 3
-"""How many of them are kept for those who come next."""
-
-
-class Block(NamedTuple):
-    """The changes after `start`, without a hole; none when `start` is kept no more."""
-
-    start: int
-    changes: Sequence[Change]
-
-    def after(self, seq: int) -> Sequence[Change]:
-        """The rest of the block; empty when it does not contain what follows on `seq`."""
-        within = self.start <= seq < self.start + len(self.changes)
-        return self.changes[seq - self.start :] if within else ()
+"""How many blocks are kept for those who come next."""
 
 
 class Archive:
-    """`reads` counts statements."""
+    """Blocks of the log around the positions that clients come from; each is a small ring."""
 
     def __init__(self, database: Database) -> None:
         self.reads = 0
-        self.epoch = ""
+        """How often the log was read."""
         self._database = database
-        self._blocks: deque[Block] = deque(maxlen=BLOCKS)
-        self._wanted: dict[asyncio.Future[Block], int] = {}
+        self._blocks: deque[Ring] = deque(maxlen=BLOCKS)
+        self._wanted: dict[asyncio.Future[Ring | None], tuple[str, int]] = {}
         self._reading: asyncio.Task[None] | None = None
 
-    def begin(self, epoch: str) -> None:
-        """Forgets what was read of another history."""
-        self.epoch = epoch
-        self._blocks.clear()
-
-    async def after(self, seq: int) -> Sequence[Change]:
-        """Changes that follow on `seq`; none when the log keeps them no more.
+    async def block(self, epoch: str, seq: int) -> Ring | None:
+        """A block with what follows on `seq`; None when the log keeps that no more.
 
         Raises psycopg.Error or Unavailable when the database does not answer.
         """
-        for block in self._blocks:
-            if changes := block.after(seq):
-                return changes
-        future: asyncio.Future[Block] = asyncio.get_running_loop().create_future()
-        self._wanted[future] = seq
+        if block := self._kept(epoch, seq):
+            return block
+        future: asyncio.Future[Ring | None] = asyncio.get_running_loop().create_future()
+        self._wanted[future] = epoch, seq
         if self._reading is None or self._reading.done():
             self._reading = asyncio.create_task(self._read_all())
         try:
-            return (await future).after(seq)
+            return await future
         finally:
             self._wanted.pop(future, None)
 
+    def _kept(self, epoch: str, seq: int) -> Ring | None:
+        for block in self._blocks:
+            if block.epoch == epoch and block.first <= seq < block.head:
+                return block
+        return None
+
     async def _read_all(self) -> None:
-        while self._wanted:
-            start = min(self._wanted.values())
+        while waiting := self._waiting():
+            first = waiting[0]
             try:
-                block = await self._read(start)
+                found = await self._read(*self._wanted[first])
             except Exception as error:
                 for future in self._waiting():
                     future.set_exception(error)
             else:
                 for future in self._waiting():
-                    seq = self._wanted[future]
-                    if seq == start or block.after(seq):
+                    block = self._kept(*self._wanted[future])
+                    if block or (future is first and not found):
                         future.set_result(block)
             await asyncio.sleep(EVERY)
 
-    def _waiting(self) -> list[asyncio.Future[Block]]:
+    def _waiting(self) -> list[asyncio.Future[Ring | None]]:
+        """Those who wait, in the order in which they came."""
         return [future for future in self._wanted if not future.done()]
 
-    async def _read(self, start: int) -> Block:
+    async def _read(self, epoch: str, start: int) -> bool:
+        """Reads a block; False when what follows on `start` is gone."""
         self.reads += 1
         rows = await self._database.read(READ, {"after": start, "most": BLOCK})
-        changes = [Change.of(row) for row in rows]
-        if changes and changes[0].seq != start + 1:
-            changes = []
-        block = Block(start, changes)
-        self._blocks.append(block)
-        return block
+        changes = contiguous(start, [Change.of(row) for row in rows])
+        if changes:
+            block = Ring()
+            block.restart(epoch, start)
+            block.append(changes)
+            self._blocks.append(block)
+        return bool(changes)

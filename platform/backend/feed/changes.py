@@ -44,8 +44,11 @@ READ_LAST = _CHANGES.format(
 )
 TRIM = "SELECT platform_feed_trim(%(keep)s, %(age)s, %(most)s)"
 NOTIFY = f"SELECT pg_notify('{CHANNEL}', %(note)s)"
-NEW_EPOCH = "SELECT platform_feed_new_epoch()"
-OLDEST_UNSTAMPED = "SELECT min(at) FROM platform_feed_changes WHERE seq IS NULL"
+NEW_EPOCH = "SELECT platform_feed_new_epoch(%(known)s)"
+OLDEST_UNSTAMPED = """
+    SELECT min(change.at) FROM platform_feed_changes AS change, platform_feed_log AS log
+    WHERE change.seq IS NULL AND change.id > log.settled
+"""
 
 _EVENTS = {"new": "item", "patch": "patch", "remove": "remove"}
 
@@ -112,17 +115,17 @@ class Change:
         event = _EVENTS[op] if here else "remove"
         return cls(seq, event, event_type, Links(*links), _former(former), xid, at, told, gone)
 
-    def message(self, epoch: str, prev: int, wanted: Filter) -> Message | None:
+    def message(self, epoch: str, prev: str, wanted: Filter) -> Message | None:
         """What a reader of the filter is told of it; None when it is none of theirs.
 
-        `prev` is the number of the message before it.
+        `prev` is the id of the message before it.
         """
         event, told = self.event, self.told
         if not wanted.wants(self.event_type, self.links):
             if self.former is None or not wanted.wants(self.event_type, self.former):
                 return None
             event, told = "remove", self.gone
-        data = b'{%b,"prev":"%b.%d"}' % (told, epoch.encode(), prev)
+        data = b'{%b,"prev":"%b"}' % (told, prev.encode())
         return Message(f"{epoch}.{self.seq}", event, data)
 
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 import time
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 import orjson
@@ -18,7 +19,7 @@ from core.errors import Unavailable
 from core.settings import Settings
 from db.session import Database
 from feed.archive import Archive
-from feed.changes import Change, Message
+from feed.changes import Message
 from feed.filters import Filter
 from feed.position import Position
 from feed.ring import CHUNK_BYTES, Ring
@@ -48,11 +49,11 @@ HEARTBEAT = b": still here\n\n"
 CATCH_UP_SECONDS = 5.0
 """How long this process may be behind a client that comes from another one."""
 
-AT_ONCE = 200
+IN_A_ROW = 200
 """Subscribers that are served between two chances for everything else."""
 
-PIECE = 500
-"""Changes that are rendered at once for one reader."""
+LEAST_WAIT = 3.0
+"""Seconds that a long poll gives the log to answer, however little it wants to wait itself."""
 
 RETRY_MS = (500, 5000)
 """When clients come back after the server has stopped, spread evenly."""
@@ -103,7 +104,7 @@ class Hub:
             return Start(Position(ring.epoch, ring.head), ring.head, gone=False)
         unknown = wanted.epoch != ring.epoch or wanted.seq > ring.head or wanted.snapshot
         if unknown and not await self.tail.caught_up(CATCH_UP_SECONDS):
-            raise Unavailable("The database does not answer")
+            raise Unavailable("The live feed is behind")
         if wanted.epoch != ring.epoch or not ring.floor <= wanted.seq <= ring.head:
             return Start(Position(ring.epoch, ring.head), ring.head, gone=True)
         if wanted.seq >= ring.first:
@@ -131,11 +132,12 @@ class Hub:
         """Forgets a subscriber whose connection is gone."""
         self.subscribers.discard(subscriber)
         self._ended.discard(subscriber)
+        subscriber.live = False
 
     def close(self) -> None:
         """Tells everybody to come back later, and ends their streams."""
         self.closing = True
-        for subscriber in self._ended:
+        for subscriber in tuple(self._ended):
             subscriber.outlet.end(b"", BYE_SECONDS)
         for subscriber in tuple(self.subscribers):
             self._say_bye(subscriber)
@@ -148,15 +150,19 @@ class Hub:
             return [self._gone_message(reader)], str(reader.position)
         deadline = time.monotonic() + seconds
         while True:
-            changes = await self._next(reader)
-            if changes is None:
-                return [self._gone_message(reader)], str(reader.position)
-            messages = list(reader.render(changes))
             left = deadline - time.monotonic()
+            try:
+                async with asyncio.timeout(max(left, LEAST_WAIT)):
+                    source = await self._source(reader)
+            except TimeoutError:
+                return [], str(reader.position)
+            if source is None:
+                return [self._gone_message(reader)], str(reader.position)
+            messages = list(reader.render(source.piece(reader.seq)))
             if messages or left <= 0 or self.closing:
                 return messages, str(reader.position)
-            if not changes:
-                await self._change(left)
+            await asyncio.sleep(0)  # a filter that wants little is not to keep everybody waiting
+            await self._change(reader, left)
 
     # ── the loops ────────────────────────────────────────────────────────────────────────────────
 
@@ -165,19 +171,27 @@ class Hub:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.tail.run())
             tasks.create_task(self.tail.listener.run())
-            tasks.create_task(self._hand_on())
-            tasks.create_task(self._beat())
+            tasks.create_task(self._forever(self._hand_on))
+            tasks.create_task(self._forever(self._beat))
+
+    async def _forever(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Runs it again when it fails: a server whose streams fall silent looks well and is not."""
+        while True:
+            try:
+                await loop()
+            except Exception:
+                log.exception("the live feed stumbled")
+                await asyncio.sleep(1)
+                self._grown.set()
 
     async def _hand_on(self) -> None:
         while True:
             await self._grown.wait()
             self._grown.clear()
-            if self.archive.epoch != self.ring.epoch:
-                self.archive.begin(self.ring.epoch)
             for number, subscriber in enumerate(tuple(self.subscribers), 1):
                 if subscriber.live:
                     self._try_to_write(subscriber)
-                if number % AT_ONCE == 0:
+                if number % IN_A_ROW == 0:
                     await asyncio.sleep(0)
             async with self._changed:
                 self._changed.notify_all()
@@ -186,16 +200,22 @@ class Hub:
         while True:
             await asyncio.sleep(HEARTBEAT_SECONDS)
             for number, subscriber in enumerate(tuple(self.subscribers), 1):
-                if subscriber.outlet.waiting() < FULL_BYTES:
+                here = subscriber in self.subscribers
+                if here and subscriber.outlet.waiting() < FULL_BYTES:
                     subscriber.outlet.write(_heartbeat(subscriber))
-                if number % AT_ONCE == 0:
+                if number % IN_A_ROW == 0:
                     await asyncio.sleep(0)
 
-    async def _change(self, seconds: float) -> None:
-        """Waits until the ring may have grown."""
+    async def _change(self, reader: Reader, seconds: float) -> None:
+        """Waits until there is something behind a reader's position."""
+        ring = self.ring
+
+        def changed() -> bool:
+            return self.closing or (reader.epoch, reader.seq) != (ring.epoch, ring.head)
+
         try:
             async with asyncio.timeout(seconds), self._changed:
-                await self._changed.wait()
+                await self._changed.wait_for(changed)
         except TimeoutError:
             pass
 
@@ -206,8 +226,7 @@ class Hub:
         try:
             self._write(subscriber)
         except Exception:
-            log.exception("a subscriber of the live feed is given up")
-            self._say_slow(subscriber)
+            self._give_up(subscriber)
 
     def _write(self, subscriber: Subscriber) -> None:
         """Brings a live subscriber up to date, or gives it a task that does."""
@@ -219,15 +238,17 @@ class Hub:
             if subscriber.outlet.waiting() >= FULL_BYTES:
                 self._help(subscriber)
                 return
-            self._write_from_ring(subscriber)
+            self._write_from(ring, subscriber)
 
-    def _write_from_ring(self, subscriber: Subscriber) -> None:
+    def _write_from(self, source: Ring, subscriber: Subscriber) -> None:
+        """Writes one chunk of the ring, or of a block of the archive."""
         if subscriber.plain:
-            data, last = self.ring.chunk(subscriber.seq)
+            data, last = source.chunk(subscriber.seq)
             subscriber.told(last)
         else:
-            changes = self.ring.since(subscriber.seq, PIECE)
+            changes = source.piece(subscriber.seq)
             data = b"".join(message.frame() for message in subscriber.render(changes))
+            data += subscriber.passed_over()
         if data:
             subscriber.outlet.write(data)
 
@@ -239,41 +260,46 @@ class Hub:
         task.add_done_callback(self._catching_up.discard)
 
     async def _catch_up(self, subscriber: Subscriber) -> None:
-        ring = self.ring
+        try:
+            await self._bring_up(subscriber)
+        except Exception:
+            self._give_up(subscriber)
+
+    def _give_up(self, subscriber: Subscriber) -> None:
+        """Cuts a client off at whose stream we failed: it will come back where it was."""
+        log.exception("a stream of the live feed is given up")
+        self._end(subscriber, b"", 0)
+
+    async def _bring_up(self, subscriber: Subscriber) -> None:
         while subscriber in self.subscribers:
             if not await self._room(subscriber):
                 self._say_slow(subscriber)
-            elif subscriber.epoch == ring.epoch and subscriber.seq >= ring.first:
-                if subscriber.seq == ring.head:
-                    subscriber.live = True
-                    return
-                self._write_from_ring(subscriber)
+                return
+            try:
+                source = await self._source(subscriber)
+            except (psycopg.Error, Unavailable):
+                await asyncio.sleep(1)  # the tail says in the log what is wrong
+                continue
+            if subscriber not in self.subscribers:
+                return
+            if source is None:
+                subscriber.outlet.write(self._gone(subscriber))
+            elif source is self.ring and subscriber.seq == source.head:
+                subscriber.live = True
+                return
             else:
-                await self._write_from_log(subscriber)
+                self._write_from(source, subscriber)
+            await asyncio.sleep(0)  # others want to be served, too
 
-    async def _write_from_log(self, subscriber: Subscriber) -> None:
-        try:
-            changes = await self._next(subscriber)
-        except (psycopg.Error, Unavailable):
-            await asyncio.sleep(1)  # the tail says in the log what is wrong
-            return
-        if changes is None:
-            subscriber.outlet.write(self._gone(subscriber))
-            return
-        data = b"".join(message.frame() for message in subscriber.render(changes))
-        if data:
-            subscriber.outlet.write(data)
-
-    async def _next(self, reader: Reader) -> list[Change] | None:
-        """Some changes after a reader's position, from wherever they are; None if it is gone."""
+    async def _source(self, reader: Reader) -> Ring | None:
+        """Where the changes after a reader's position are; None if they are nowhere."""
         ring = self.ring
-        if reader.epoch == ring.epoch and reader.seq >= ring.first:
-            return list(ring.since(reader.seq, PIECE))
-        if reader.epoch == ring.epoch:
-            changes = await self.archive.after(reader.seq)
-            if reader.epoch == ring.epoch and changes:
-                return list(changes[:PIECE])
-        return None
+        if reader.epoch != ring.epoch:
+            return None
+        if reader.seq >= ring.first:
+            return ring
+        block = await self.archive.block(reader.epoch, reader.seq)
+        return block if reader.epoch == ring.epoch else None
 
     async def _room(self, subscriber: Subscriber) -> bool:
         """Waits until the outlet takes more. False when it does not, for too long or too much."""
@@ -286,16 +312,16 @@ class Hub:
         return True
 
     def _say_slow(self, subscriber: Subscriber) -> None:
-        self.slow += 1
+        self.slow += subscriber in self.subscribers
         told = _event("slow", {"cursor": str(subscriber.position)})
         self._end(subscriber, told, LAST_SECONDS)
 
     def _say_bye(self, subscriber: Subscriber) -> None:
-        retry = random.randint(*RETRY_MS)  # noqa: S311 - it spreads load, no secret
-        told = b"retry: %d\n" % retry + _event("bye", {"retry": retry})
-        self._end(subscriber, told, BYE_SECONDS)
+        self._end(subscriber, goodbye(), BYE_SECONDS)
 
     def _end(self, subscriber: Subscriber, data: bytes, seconds: float) -> None:
+        if subscriber not in self.subscribers:
+            return
         self.subscribers.discard(subscriber)
         self._ended.add(subscriber)
         subscriber.live = False
@@ -306,7 +332,7 @@ class Hub:
     def _hello(self, position: Position) -> bytes:
         ring = self.ring
         facts = {"epoch": ring.epoch, "head": ring.head, "floor": ring.floor}
-        return Message(f"{position.epoch}.{position.seq}", "hello", orjson.dumps(facts)).frame()
+        return Message(str(position), "hello", orjson.dumps(facts)).frame()
 
     def _gone(self, subscriber: Subscriber) -> bytes:
         return self._gone_message(subscriber).frame()
@@ -319,11 +345,17 @@ class Hub:
         return Message(f"{ring.epoch}.{ring.head}", "gone", data)
 
 
+def goodbye() -> bytes:
+    """The last message of a stream that the client may open again, not all at the same time."""
+    retry = random.randint(*RETRY_MS)  # noqa: S311 - it spreads load, no secret
+    return b"retry: %d\n" % retry + _event("bye", {"retry": retry})
+
+
 def _heartbeat(subscriber: Subscriber) -> bytes:
     """Under a filter, also moves the position that a browser would resume from."""
-    if subscriber.prev == subscriber.seq:
+    if not subscriber.silent:
         return HEARTBEAT
-    return HEARTBEAT[:-1] + b"id: %b.%d\n\n" % (subscriber.epoch.encode(), subscriber.seq)
+    return HEARTBEAT[:-1] + b"id: %b\n\n" % str(subscriber.position).encode()
 
 
 def _event(name: str, data: dict[str, Any]) -> bytes:

@@ -51,7 +51,7 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except (psycopg.Error, OSError, TimeoutError) as error:
+            except Exception as error:
                 log.debug("not listening: %s", error)
             pause = 1.0 if self.hears else min(2 * pause, LONGEST_PAUSE)
             self._turn(hears=False)

@@ -9,8 +9,13 @@ not be told again.
 import re
 from dataclasses import dataclass
 
-_POSITION = re.compile(r"(?P<epoch>[0-9a-f]{8})\.(?P<seq>\d{1,18})(?:~(?P<snapshot>[\d:,]{3,}))?")
-_SNAPSHOT = re.compile(r"(?P<xmin>\d{1,19}):(?P<xmax>\d{1,19}):(?P<running>(?:\d{1,19},?)*)")
+_POSITION = re.compile(
+    r"(?P<epoch>[0-9a-f]{8})\.(?P<seq>[0-9]{1,18})(?:~(?P<snapshot>[0-9:,]{3,20000}))?"
+)
+# Each repetition ends in one way only: anybody may send this, of any length.
+_SNAPSHOT = re.compile(
+    r"(?P<xmin>[0-9]{1,19}):(?P<xmax>[0-9]{1,19}):(?P<running>(?:[0-9]{1,19}(?:,[0-9]{1,19})*)?)"
+)
 
 
 @dataclass(frozen=True, slots=True)

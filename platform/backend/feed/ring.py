@@ -1,4 +1,4 @@
-"""The newest changes of one process, as ready bytes that all its clients share."""
+"""Changes without a hole between them, as ready bytes that all clients share."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,29 @@ from feed.filters import EVERYTHING
 CHUNK_BYTES = 64 * 1024
 """About what one client is given at once."""
 
+CHUNK_CHANGES = 64
+"""A chunk ends at a multiple of this: clients at different positions soon share their chunks."""
+
+CHUNKS = 32
+"""How many chunks are kept at once."""
+
 SLACK = 1024
 """How many evicted changes are forgotten together: forgetting one by one would move all others."""
 
 
-class Ring:
-    """Changes `first + 1 … head` without a hole, as many as fit into `max_bytes`."""
+def contiguous(seq: int, changes: Sequence[Change]) -> list[Change]:
+    """The changes that follow on `seq` one by one, up to the first hole."""
+    return [change for number, change in enumerate(changes, seq + 1) if change.seq == number]
 
-    def __init__(self, max_bytes: int) -> None:
+
+class Ring:
+    """Changes `first + 1 … head`, the newest ones that fit into `max_bytes`; None: all of them."""
+
+    def __init__(self, max_bytes: int | None = None) -> None:
         self.max_bytes = max_bytes
         self.epoch = ""
         self.floor = 0
-        """Positions below it are kept nowhere, this process's ring or the database."""
+        """Positions below it are kept nowhere, in no ring and not in the database."""
         self.first = 0
         self.head = 0
         self._changes: list[Change] = []
@@ -42,7 +53,7 @@ class Ring:
         for change in changes:
             if change.seq != self.head + 1:
                 raise ValueError(f"change {change.seq} after {self.head}")
-            message = change.message(self.epoch, self.head, EVERYTHING)
+            message = change.message(self.epoch, f"{self.epoch}.{self.head}", EVERYTHING)
             assert message is not None, "everything is wanted"
             frame = message.frame()
             self._changes.append(change)
@@ -52,33 +63,38 @@ class Ring:
         self._chunks.clear()
         self._evict()
 
-    def since(self, seq: int, most: int) -> Sequence[Change]:
-        """At most so many changes after `seq`, which must not be below `first`."""
-        start = self._index(seq)
-        return self._changes[start : start + most]
+    def piece(self, seq: int) -> Sequence[Change]:
+        """The changes of a chunk after `seq`, for those who are told of them in their own way."""
+        start, end = self._piece(seq)
+        return self._changes[start:end]
 
     def chunk(self, seq: int) -> tuple[bytes, int]:
-        """Frames of the changes after `seq`, about `CHUNK_BYTES`, and the number of the last one.
+        """Frames of changes after `seq`, about `CHUNK_BYTES`, and the number of the last one.
 
         Everybody at the same position gets the same object.
         """
         if (ready := self._chunks.get(seq)) is None:
-            start = end = self._index(seq)
-            size = 0
-            while end < len(self._frames) and size < CHUNK_BYTES:
-                size += len(self._frames[end])
-                end += 1
+            start, end = self._piece(seq)
             ready = b"".join(self._frames[start:end]), seq + end - start
+            if len(self._chunks) >= CHUNKS:
+                self._chunks.clear()
             self._chunks[seq] = ready
         return ready
 
-    def _index(self, seq: int) -> int:
+    def _piece(self, seq: int) -> tuple[int, int]:
+        """Where the changes of a chunk are; `seq` must not be below `first`."""
         if not self.first <= seq <= self.head:
             raise IndexError(f"{seq} is not in {self.first}…{self.head}")
-        return seq - self.first + self._offset
+        start = end = seq - self.first + self._offset
+        last = min(len(self._frames), start + CHUNK_CHANGES - seq % CHUNK_CHANGES)
+        size = 0
+        while end < last and size < CHUNK_BYTES:
+            size += len(self._frames[end])
+            end += 1
+        return start, end
 
     def _evict(self) -> None:
-        while self._bytes > self.max_bytes and self.first < self.head - 1:
+        while self.max_bytes and self._bytes > self.max_bytes and self.first < self.head - 1:
             self._bytes -= len(self._frames[self._offset])
             self._offset += 1
             self.first += 1

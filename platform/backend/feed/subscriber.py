@@ -32,9 +32,12 @@ class Reader:
     def __init__(self, wanted: Filter, start: Position, until: int) -> None:
         self.wanted = wanted
         self.epoch = start.epoch
-        self.seq = self.prev = start.seq
+        self.seq = start.seq
+        self._told = start.seq
+        self._last_id: str | None = str(start)
         self._snapshot = start.snapshot
         self._until = until
+        self._passed_over = False
 
     @property
     def position(self) -> Position:
@@ -43,26 +46,45 @@ class Reader:
     @property
     def plain(self) -> bool:
         """Whether it gets what is ready for everybody."""
-        return self.wanted == EVERYTHING and self.prev == self.seq and self._snapshot is None
+        return self.wanted == EVERYTHING and self._told == self.seq and self._snapshot is None
+
+    @property
+    def silent(self) -> bool:
+        """Whether the position has moved on since the last message."""
+        return self._told != self.seq
 
     def skip_to(self, epoch: str, seq: int) -> None:
-        self.epoch, self.seq, self.prev, self._snapshot = epoch, seq, seq, None
+        self.epoch, self._snapshot = epoch, None
+        self.told(seq)
 
     def told(self, seq: int) -> None:
         """Notes that everything up to `seq` was sent, the last change included."""
-        self.seq = self.prev = seq
+        self.seq = self._told = seq
+        self._last_id = None
 
     def render(self, changes: Sequence[Change]) -> Iterator[Message]:
         """What it is told of the changes that follow on its position."""
         for change in changes:
-            known = self._snapshot and self._snapshot.sees(change.xid)
-            message = None if known else change.message(self.epoch, self.prev, self.wanted)
+            known = self._snapshot is not None and self._snapshot.sees(change.xid)
+            message = None if known else change.message(self.epoch, self._prev, self.wanted)
             self.seq = change.seq
             if self.seq >= self._until:
                 self._snapshot = None
+            self._passed_over = known is True
             if message:
-                self.prev = change.seq
+                self._told, self._last_id = change.seq, message.id
                 yield message
+
+    @property
+    def _prev(self) -> str:
+        return self._last_id or f"{self.epoch}.{self._told}"
+
+    def passed_over(self) -> bytes:
+        """A block that moves a browser's position past what its page showed already; or nothing."""
+        if not self._passed_over:
+            return b""
+        self._passed_over = False
+        return b"id: %b\n\n" % str(self.position).encode()
 
 
 class Subscriber(Reader):

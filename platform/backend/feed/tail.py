@@ -18,7 +18,7 @@ from db.session import Database, RawJson
 from db.urls import libpq_url
 from feed.changes import NEW_EPOCH, NOTIFY, READ, READ_LAST, STAMP, TRIM, Change, Stamped
 from feed.listener import Listener
-from feed.ring import Ring
+from feed.ring import Ring, contiguous
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,10 @@ class Tail:
             await asyncio.sleep(LONGEST)
 
     async def caught_up(self, seconds: float) -> bool:
-        """Waits until the ring has all that is committed now; False if that takes too long."""
+        """Waits until the ring has all that is committed now; False if that takes too long.
+
+        That is so after a look that began later, was not a rival's, and left nothing for the next.
+        """
         wanted = self._looks + 2  # one look may have begun before
         try:
             async with asyncio.timeout(seconds), self._looked:
@@ -105,8 +108,9 @@ class Tail:
                     await self._trim(connection)
                 pause = self._pause(pause, found)
                 changes = max(0, self.ring.head - head)
-                await asyncio.sleep(min(GAP + changes * GAP_PER_CHANGE, LONGEST_GAP))
-                await self._rung(pause)
+                if changes < AT_ONCE:  # else there is more
+                    await asyncio.sleep(min(GAP + changes * GAP_PER_CHANGE, LONGEST_GAP))
+                    await self._rung(pause)
         finally:
             connection.pgconn.finish()  # a polite end would wait for a server that may be away
 
@@ -114,11 +118,11 @@ class Tail:
         """Stamps, and reads what is new. None when another process stamps just now."""
         row = await _ask(connection, STAMP, {"most": AT_ONCE})
         log = Stamped(*row[0])
-        if log.stamped:
-            await _ask(connection, NOTIFY, {"note": self.listener.note})
         grew = await self._read(connection, log)
         if grew:
             self._grew()
+        if log.stamped:
+            await _ask(connection, NOTIFY, {"note": self.listener.note})
         if log.stamped is None:
             return None
         if log.stamped < AT_ONCE:  # nothing committed is left without a number
@@ -135,13 +139,13 @@ class Tail:
             return True
         if log.head < ring.head:
             # The database has forgotten what it had committed: somebody restored it.
-            await _ask(connection, NEW_EPOCH, {})
+            await _ask(connection, NEW_EPOCH, {"known": log.epoch})
         grew = False
         while ring.head < log.head:
             self.reads += 1
             rows = await _ask(connection, READ, {"after": ring.head, "most": AT_ONCE})
             changes = [Change.of(row) for row in rows]
-            if not changes or changes[0].seq != ring.head + 1:
+            if not changes or len(contiguous(ring.head, changes)) < len(changes):
                 # Forgotten before they were read: this process slept for longer than the log keeps.
                 await self._begin(connection, log)
                 return True
@@ -155,7 +159,9 @@ class Tail:
         self.reads += 1
         rows = await _ask(connection, READ_LAST, {"head": log.head, "most": AT_ONCE})
         changes = [Change.of(row) for row in rows]
-        self.ring.restart(log.epoch, changes[0].seq - 1 if changes else log.head)
+        while len(contiguous(log.head - len(changes), changes)) < len(changes):
+            del changes[0]  # what is before a hole cannot be resumed
+        self.ring.restart(log.epoch, log.head - len(changes))
         self.ring.append(changes)
 
     def _pause(self, last: float, found: bool | None) -> float:
@@ -174,8 +180,10 @@ class Tail:
             pass
 
     async def _trim(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        self._trim_at = time.monotonic() + TRIM_EVERY
         gone = (await _ask(connection, TRIM, self._keep))[0][0]
-        self._trim_at = time.monotonic() + (0 if gone == TRIM_AT_ONCE else TRIM_EVERY)
+        if gone == TRIM_AT_ONCE:
+            self._trim_at = 0
 
 
 async def _connect(url: str) -> psycopg.AsyncConnection[Any]:

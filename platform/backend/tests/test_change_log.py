@@ -261,6 +261,21 @@ def test_the_log_is_kept_by_number_and_by_age(db: Connection) -> None:
     assert value(db, "SELECT max(seq) FROM platform_feed_changes") == 11
 
 
+def test_a_backlog_is_numbered_by_the_index(db: Connection) -> None:
+    """Else each call would sort all that is left."""
+    db.execute(
+        "INSERT INTO platform_feed_events (event_type, payload)"
+        " SELECT 'agent_registered', jsonb_build_object('id', n) FROM generate_series(1, 5000) n"
+    )
+    db.execute("ANALYZE platform_feed_changes")
+    [source] = db.execute("SELECT prosrc FROM pg_proc WHERE proname = 'platform_feed_stamp'")
+    query = source[0].split("rows := ARRAY(")[1].split(");")[0]
+    plan = db.execute("EXPLAIN " + query.replace("log.settled", "0").replace("most", "1000"))
+    told = "\n".join(line for (line,) in plan)
+    assert "feed_changes_seq_idx" in told
+    assert "Sort" not in told
+
+
 # ── positions ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -319,7 +334,7 @@ def test_positions_survive_being_written(
     "text",
     ["", "1", "0123abcd", "0123abcd.", "0123ABCD.1", "0123abcd.-1", "0123abcd.1~", "0123abcd.1~1",
      "0123abcd.1~1:2", "0123abcd.1~:::", "0123abcd.1 ", "0123abcd.1~1:2:x", f"0123abcd.{'1' * 19}",
-     str(UUID(int=0))],
+     str(UUID(int=0)), f"0123abcd.1~1:1:{'1' * 15000}:"],
 )  # fmt: skip
 def test_what_is_no_position(text: str) -> None:
     with pytest.raises(ValueError, match="not a"):

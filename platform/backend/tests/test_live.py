@@ -414,6 +414,27 @@ def test_a_storm_of_clients_costs_one_query_a_second(
     assert figures(server)["feed_live_ring_misses"] == 100
 
 
+def test_requests_that_were_sent_together_leave_nothing_behind(server: ServerProcess) -> None:
+    """The server answers them in turn, and the stream never ends: its client does."""
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname, parts.port or 80)) as connection:
+        connection.sendall(b"GET /api/feed/live HTTP/1.1\r\nHost: x\r\n\r\n" * 2)
+        until(lambda: health(server.url)["clients"] == 1)
+    until(lambda: health(server.url)["clients"] == 0)
+
+
+def test_who_comes_when_it_cannot_be_served_is_asked_to_come_again(
+    server: ServerProcess, db: Connection
+) -> None:
+    """Browsers never return to a stream that was refused."""
+    db.execute("SELECT pg_advisory_lock(2131623939, 1)")  # nobody can say what has been committed
+    text = httpx2.get(f"{server.url}/api/feed/live?after=00000000.1", timeout=20).text
+    assert text.startswith("retry: ")
+    assert "event: bye\n" in text
+    answer = httpx2.get(f"{server.url}/api/feed/changes?after=00000000.1", timeout=20)
+    assert answer.status_code == 503
+
+
 class Deaf:
     """A client that asks for the stream and reads nothing until it is told to."""
 

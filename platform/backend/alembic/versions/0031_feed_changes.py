@@ -30,27 +30,31 @@ LINKS = ("world_id", "agent_id", "dweller_id", "story_id")
 
 ORIGIN = """
 CREATE FUNCTION platform_feed_origin() RETURNS text LANGUAGE sql VOLATILE AS $$
-    -- Where this history is being written: cluster, timeline, database. It changes when a backup is
-    -- restored, a standby is promoted or a dump is loaded: moments at which changes may be lost.
+    -- Where this history is being written: cluster, timeline, database, table. It changes when a
+    -- backup is restored, a standby is promoted or a dump is loaded: changes may be lost then.
     SELECT concat_ws(
         '.',
         (SELECT system_identifier FROM pg_control_system()),
         left(pg_walfile_name(pg_current_wal_insert_lsn()), 8),
-        (SELECT oid FROM pg_database WHERE datname = current_database())
+        (SELECT oid FROM pg_database WHERE datname = current_database()),
+        'platform_feed_changes'::regclass::oid
     )
 $$
 """
 
 NEW_EPOCH = """
-CREATE FUNCTION platform_feed_new_epoch() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
-    -- Begins a new history: no position of an earlier one can be resumed.
+CREATE FUNCTION platform_feed_new_epoch(known text DEFAULT NULL)
+RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+    -- Begins a new history, unless another than the one that is `known` has begun already. No
+    -- position of an earlier one can be resumed.
     DECLARE
         fresh text := left(replace(gen_random_uuid()::text, '-', ''), 8);
     BEGIN
         UPDATE platform_feed_log AS log SET
             epoch = fresh, origin = platform_feed_origin(), settled = 0, mark = 0, mark_xid = 0,
-            floor = greatest(log.floor, (SELECT max(seq) FROM platform_feed_changes));
-        RETURN fresh;
+            floor = greatest(log.floor, (SELECT max(seq) FROM platform_feed_changes))
+        WHERE known IS NULL OR log.epoch = known;
+        RETURN (SELECT epoch FROM platform_feed_log);
     END
 $$
 """
@@ -141,6 +145,9 @@ RETURNS TABLE (stamped integer, epoch text, head bigint, floor bigint) LANGUAGE 
             RETURN;
         END IF;
 
+        -- Read before anything is written here, which would draw our own transaction number.
+        SELECT last_value INTO drawn FROM platform_feed_changes_id_seq;
+
         SELECT * INTO STRICT log FROM platform_feed_log;
         IF log.origin IS DISTINCT FROM platform_feed_origin() THEN
             PERFORM platform_feed_new_epoch();
@@ -152,7 +159,6 @@ RETURNS TABLE (stamped integer, epoch text, head bigint, floor bigint) LANGUAGE 
         -- ended. `mark` was the newest id drawn when `mark_xid` was; every transaction that drew
         -- one up to it is older than that. Reading starts there, because under a snapshot that is
         -- held elsewhere the index keeps all that was ever stamped.
-        SELECT last_value INTO drawn FROM platform_feed_changes_id_seq;
         IF log.mark > log.settled
             AND pg_snapshot_xmin(pg_current_snapshot())::text::bigint > log.mark_xid
         THEN
@@ -162,7 +168,7 @@ RETURNS TABLE (stamped integer, epoch text, head bigint, floor bigint) LANGUAGE 
         -- Nobody else touches a row without a number, so it stays where it was found.
         rows := ARRAY(
             SELECT ctid FROM platform_feed_changes
-            WHERE seq IS NULL AND id > log.settled ORDER BY id LIMIT most
+            WHERE seq IS NULL AND id > log.settled ORDER BY seq, id LIMIT most
         );
         stamped := cardinality(rows);
         IF stamped > 0 THEN
@@ -178,9 +184,7 @@ RETURNS TABLE (stamped integer, epoch text, head bigint, floor bigint) LANGUAGE 
 
         IF horizon IS NOT NULL AND stamped < most THEN
             UPDATE platform_feed_log SET settled = horizon, mark_xid = 0;
-        ELSIF drawn >= log.mark + 1000 AND log.mark = log.settled THEN
-            -- Our own transaction number is drawn after `drawn` was read, unless we are inside a
-            -- transaction that has written before.
+        ELSIF drawn >= log.mark + 1000 AND log.mark <= log.settled THEN
             UPDATE platform_feed_log SET
                 mark = drawn, mark_xid = pg_current_xact_id()::text::bigint;
         END IF;
@@ -225,7 +229,7 @@ RETURNS integer LANGUAGE plpgsql AS $$
         last := (SELECT max(seq) FROM platform_feed_changes);
         SELECT max(oldest.seq) INTO upto FROM (
             SELECT seq, at FROM platform_feed_changes
-            WHERE seq > log.floor ORDER BY seq LIMIT most
+            WHERE seq IS NOT NULL ORDER BY seq LIMIT most
         ) AS oldest
         WHERE oldest.seq <= last - keep OR oldest.at < clock_timestamp() - age;
         IF upto IS NULL THEN
@@ -262,7 +266,7 @@ TRIGGERS = (
 
 FUNCTIONS = {
     "platform_feed_origin()": ORIGIN,
-    "platform_feed_new_epoch()": NEW_EPOCH,
+    "platform_feed_new_epoch(text)": NEW_EPOCH,
     "platform_feed_log_insert()": LOG_INSERT,
     "platform_feed_log_update()": LOG_UPDATE,
     "platform_feed_log_delete()": LOG_DELETE,

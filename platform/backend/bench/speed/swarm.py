@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -55,12 +56,14 @@ class Client(asyncio.Protocol):
 
 
 class Swarm:
-    """`async with Swarm(url, n) as swarm:` — n open streams."""
+    """`async with Swarm(url, n) as swarm:` — n open streams, each of a path of its own if given."""
 
-    def __init__(self, url: str, clients: int, samples: int = 50) -> None:
+    def __init__(
+        self, url: str, clients: int, samples: int = 50, paths: Sequence[str] = ()
+    ) -> None:
         parts = urlsplit(url)
         self._host, self._port = str(parts.hostname), parts.port or 80
-        self._request = f"GET {parts.path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        self._paths = paths or [parts.path] * clients
         self._count, self._samples = clients, samples
         self._clients: list[Client] = []
         self.arrivals = Arrivals()
@@ -68,7 +71,9 @@ class Swarm:
     async def __aenter__(self) -> "Swarm":
         for first in range(0, self._count, AT_ONCE):
             numbers = range(first, min(first + AT_ONCE, self._count))
-            await asyncio.gather(*(self._open(samples=n < self._samples) for n in numbers))
+            await asyncio.gather(
+                *(self._open(self._paths[n], samples=n < self._samples) for n in numbers)
+            )
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -82,8 +87,9 @@ class Swarm:
             while self.arrivals.messages < wanted:  # noqa: ASYNC110 - counted where nothing can wait
                 await asyncio.sleep(0.01)
 
-    async def _open(self, *, samples: bool) -> None:
-        client = Client(self._request, self.arrivals, samples=samples)
+    async def _open(self, path: str, *, samples: bool) -> None:
+        request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        client = Client(request, self.arrivals, samples=samples)
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: client, self._host, self._port)
         assert await client.answered == b"HTTP/1.1 200 OK"
