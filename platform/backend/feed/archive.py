@@ -25,10 +25,11 @@ BLOCKS = 3
 class Archive:
     """Blocks of the log around the positions that clients come from; each is a small ring."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, ring: Ring) -> None:
         self.reads = 0
         """How often the log was read."""
         self._database = database
+        self._ring = ring
         self._blocks: deque[Ring] = deque(maxlen=BLOCKS)
         self._wanted: dict[asyncio.Future[Ring | None], tuple[str, int]] = {}
         self._reading: asyncio.Task[None] | None = None
@@ -78,7 +79,9 @@ class Archive:
         """Reads a block; False when what follows on `start` is gone."""
         self.reads += 1
         rows = await self._database.read(READ, {"after": start, "most": BLOCK})
-        changes = contiguous(start, [Change.of(row) for row in rows])
+        # What another process has numbered a moment ago comes by the ring, like everything new.
+        known = [row for row in rows if row[0] <= self._ring.head]
+        changes = contiguous(start, [Change.of(row) for row in known])
         if changes:
             block = Ring()
             block.restart(epoch, start)

@@ -76,7 +76,7 @@ class Hub:
         self._changed = asyncio.Condition()
         self._catching_up: set[asyncio.Task[None]] = set()
         self.tail = Tail(database, settings, self._grown.set)
-        self.archive = Archive(database)
+        self.archive = Archive(database, self.tail.ring)
         self.subscribers: set[Subscriber] = set()
         self._ended: set[Subscriber] = set()
         self.closing = False
