@@ -27,6 +27,7 @@ TEST_SECONDS = 25
 """A test that hangs has noticed something, too. The campaign has a limit of its own."""
 
 LIVE = "tests/test_live.py"
+DURABILITY = "tests/test_live_durability.py"
 CAMPAIGN = "tests/test_live_campaign.py"
 NOT_COPIED = shutil.ignore_patterns("__pycache__", ".*_cache", ".hypothesis", "data")
 
@@ -67,12 +68,21 @@ MUTANTS = (
         (CAMPAIGN,),
     ),
     Mutant(
+        "shows what a crash may undo",
+        "feed/changes.py",
+        "if rows and rows[0][-1]:",
+        "if False:",
+        "an item is told of as a commit left it that is not on disk yet",
+        (DURABILITY,),
+    ),
+    Mutant(
         "asynchronous commit of numbers",
         MIGRATION,
-        "PERFORM set_config('synchronous_commit', 'on', true);",
-        "NULL;",
+        "IF stamped > 0 THEN\n            -- What clients have been given must survive a crash.\n"
+        "            IF current_setting('synchronous_commit') = 'off'",
+        "IF stamped > 0 THEN\n            IF current_setting('synchronous_commit') = 'never'",
         "a crash takes back what clients have been given",
-        (CAMPAIGN,),
+        (DURABILITY,),
     ),
     Mutant(
         "numbers against the order of ids",

@@ -3,6 +3,7 @@
 The statements run in autocommit, each a transaction and a round trip of its own.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -21,7 +22,11 @@ STAMP = "SELECT stamped, epoch, head, floor FROM platform_feed_stamp(%(most)s)"
 _CHANGES = """
     SELECT change.seq, change.op, change.imported, change.event_type, change.item_id,
         change.world_id, change.agent_id, change.dweller_id, change.story_id,
-        change.former, change.xid, change.at, stored.payload
+        change.former, change.xid, change.at, stored.payload,
+        EXISTS (
+            SELECT FROM platform_feed_changes WHERE seq IS NULL
+                AND id > (SELECT settled FROM platform_feed_log)
+        ) AS ahead
     FROM {changes} AS change
     LEFT JOIN platform_feed_events AS stored
         ON stored.event_type = change.event_type AND stored.payload ->> 'id' = change.item_id
@@ -34,7 +39,9 @@ READ = _CHANGES.format(
         WHERE seq > %(after)s ORDER BY seq LIMIT %(most)s
     )"""
 )
-"""The changes after a position. An item is read as it is now: as new as the change or newer."""
+"""The changes after a position. An item is read as it is now: as new as the change or newer, and
+`ahead` says whether something is visible that has no number yet.
+"""
 
 READ_LAST = _CHANGES.format(
     changes="""(
@@ -42,6 +49,7 @@ READ_LAST = _CHANGES.format(
         WHERE seq <= %(head)s ORDER BY seq DESC LIMIT %(most)s
     )"""
 )
+FLUSH = "SELECT platform_feed_flush()"
 TRIM = "SELECT platform_feed_trim(%(keep)s, %(age)s, %(most)s)"
 NOTIFY = f"SELECT pg_notify('{CHANNEL}', %(note)s)"
 NEW_EPOCH = "SELECT platform_feed_new_epoch(%(known)s)"
@@ -49,6 +57,9 @@ OLDEST_UNSTAMPED = """
     SELECT min(change.at) FROM platform_feed_changes AS change, platform_feed_log AS log
     WHERE change.seq IS NULL AND change.id > log.settled
 """
+
+Ask = Callable[[str, dict[str, Any]], Awaitable[list[Any]]]
+"""Runs a statement in autocommit, and returns its rows."""
 
 _EVENTS = {"new": "item", "patch": "patch", "remove": "remove"}
 
@@ -106,7 +117,7 @@ class Change:
     @classmethod
     def of(cls, row: tuple[Any, ...]) -> "Change":
         """From a row of `READ`."""
-        seq, op, imported, event_type, item_id, *links, former, xid, at, payload = row
+        seq, op, imported, event_type, item_id, *links, former, xid, at, payload, _ = row
         mark = b',"import":true' if imported else b""
         name = orjson.dumps({"type": event_type, "id": item_id})[1:-1]
         gone = ascii_json(name) + mark
@@ -127,6 +138,18 @@ class Change:
             event, told = "remove", self.gone
         data = b'{%b,"prev":"%b"}' % (told, prev.encode())
         return Message(f"{epoch}.{self.seq}", event, data)
+
+
+async def read_changes(ask: Ask, statement: str, params: dict[str, Any]) -> list[Change]:
+    """By `READ` or `READ_LAST`, with items as no crash can undo them.
+
+    Numbered changes have been flushed to disk. What is visible ahead of them may have been
+    committed asynchronously, and an item is read as that left it.
+    """
+    rows = await ask(statement, params)
+    if rows and rows[0][-1]:
+        await ask(FLUSH, {})
+    return [Change.of(row) for row in rows]
 
 
 def _former(stored: bytes | None) -> Links | None:

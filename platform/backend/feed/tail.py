@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -16,7 +17,7 @@ import psycopg
 from core.settings import Settings
 from db.session import Database, RawJson
 from db.urls import libpq_url
-from feed.changes import NEW_EPOCH, NOTIFY, READ, READ_LAST, STAMP, TRIM, Change, Stamped
+from feed.changes import NEW_EPOCH, NOTIFY, READ, READ_LAST, STAMP, TRIM, Stamped, read_changes
 from feed.listener import Listener
 from feed.ring import Ring, contiguous
 
@@ -143,8 +144,8 @@ class Tail:
         grew = False
         while ring.head < log.head:
             self.reads += 1
-            rows = await _ask(connection, READ, {"after": ring.head, "most": AT_ONCE})
-            changes = [Change.of(row) for row in rows]
+            ask = partial(_ask, connection)
+            changes = await read_changes(ask, READ, {"after": ring.head, "most": AT_ONCE})
             if not changes or len(contiguous(ring.head, changes)) < len(changes):
                 # Forgotten before they were read: this process slept for longer than the log keeps.
                 await self._begin(connection, log)
@@ -157,8 +158,8 @@ class Tail:
     async def _begin(self, connection: psycopg.AsyncConnection[Any], log: Stamped) -> None:
         """Fills the ring anew with the newest changes: clients that reconnect find theirs."""
         self.reads += 1
-        rows = await _ask(connection, READ_LAST, {"head": log.head, "most": AT_ONCE})
-        changes = [Change.of(row) for row in rows]
+        ask = partial(_ask, connection)
+        changes = await read_changes(ask, READ_LAST, {"head": log.head, "most": AT_ONCE})
         while len(contiguous(log.head - len(changes), changes)) < len(changes):
             del changes[0]  # what is before a hole cannot be resumed
         self.ring.restart(log.epoch, log.head - len(changes))

@@ -78,7 +78,7 @@ class Log:
 
     def laws(self) -> set[str]:
         """Those that are violated."""
-        truth = Truth.of(self.changes, self.notes, {A: "t5", B: "t7"}, [])
+        truth = Truth(self.changes, self.notes, {A: "t5", B: "t7"}, [])
         sessions = [
             session(self.everything)._replace(complaints=self.complaints),
             session(self.ours, Wanted(agent_id=AGENTS[0])),

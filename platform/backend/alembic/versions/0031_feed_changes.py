@@ -193,6 +193,20 @@ RETURNS TABLE (stamped integer, epoch text, head bigint, floor bigint) LANGUAGE 
 $$
 """
 
+FLUSH = """
+CREATE FUNCTION platform_feed_flush() RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+    -- When the transaction of this call has ended, a crash undoes nothing that was visible before
+    -- it, however that was committed. It needs to write something: the end of one that did not is
+    -- not waited for.
+    BEGIN
+        IF current_setting('synchronous_commit') = 'off' THEN
+            PERFORM set_config('synchronous_commit', 'on', true);
+        END IF;
+        PERFORM pg_logical_emit_message(true, 'platform_feed', '');
+    END
+$$
+"""
+
 POSITION = """
 CREATE FUNCTION platform_feed_position() RETURNS text LANGUAGE plpgsql STABLE AS $$
     -- Where the live feed goes on for whoever reads in this snapshot. It has everything up to the
@@ -272,6 +286,7 @@ FUNCTIONS = {
     "platform_feed_log_delete()": LOG_DELETE,
     "platform_feed_log_truncation()": LOG_TRUNCATION,
     "platform_feed_stamp(integer)": STAMP,
+    "platform_feed_flush()": FLUSH,
     "platform_feed_position()": POSITION,
     "platform_feed_trim(bigint, interval, integer)": TRIM,
 }

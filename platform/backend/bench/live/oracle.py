@@ -158,8 +158,7 @@ def _message(
     if message.tag is not None:
         shown = numbering.made.get(message.tag)
         if shown is None or shown[0] != message.key:
-            if not numbering.truth.undid(message.tag):
-                yield Violation("phantom", f"{where} shows {message.tag}, which is not there")
+            yield Violation("phantom", f"{where} shows {message.tag}, which is not there")
         elif shown[1] < index:
             yield Violation("stale", f"{where} shows {message.tag}, older than {change.tag}")
 
@@ -169,7 +168,7 @@ def _final_state(session: Session, truth: Truth) -> Iterator[Violation]:
     holds = {message.key: message.tag for message in session.messages}
     for key, tag in holds.items():
         has = truth.table.get(key)
-        if tag != has and (session.plain if tag is None else not truth.undid(tag)):
+        if tag != has and (session.plain or tag):
             yield Violation("state", f"{session.reader} holds {tag} of {key}, not {has}")
     if session.plain and session.start == 0 and truth.table.keys() - holds.keys():
         yield Violation("state", f"{session.reader} never heard of some items")

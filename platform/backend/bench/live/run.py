@@ -110,7 +110,7 @@ def run(size: Size, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
         with site.connect() as connection:
             table, changes = audit.table(connection), audit.changes(connection)
         _try(log_trimmed, site, fired, failed, say)
-        truth = Truth.of(changes, notes.transactions(directory), table, site.unsafe)
+        truth = Truth(changes, notes.transactions(directory), table, site.unsafe)
         counts = notes.counts(directory)
         failed += _unseen(size, counts)
         failed += [

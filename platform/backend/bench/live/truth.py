@@ -71,39 +71,9 @@ class Truth(NamedTuple):
     unsafe: list[tuple[float, float]]
     """When commits were acknowledged, and visible, that a crash then could undo."""
 
-    undone: frozenset[str]
-    """Transactions that are not there although they may have been seen by others."""
-
-    @classmethod
-    def of(
-        cls,
-        changes: list[Change],
-        transactions: list[Transaction],
-        table: dict[Key, str],
-        unsafe: list[tuple[float, float]],
-    ) -> "Truth":
-        there = {change.tx for change in changes}
-        truth = cls(changes, transactions, table, unsafe, frozenset())
-        undone = (
-            note.tx
-            for note in transactions
-            if note.tx not in there
-            and note.outcome != "rollback"
-            and (truth.may_be_lost(note.begin) or truth.may_be_lost(note.ack))
-        )
-        return truth._replace(undone=frozenset(undone))
-
     def may_be_lost(self, at: float | None) -> bool:
         """Whether what was acknowledged or seen then may have been undone later."""
         return at is not None and any(begin <= at <= end for begin, end in self.unsafe)
-
-    def undid(self, tag: str) -> bool:
-        """Whether a crash undid the change that was acknowledged, as asynchronous commits may be.
-
-        Nobody is told of it, but readers may have seen it in an item of which they were told
-        something else.
-        """
-        return tag.rpartition(".")[0] in self.undone
 
 
 class Message(NamedTuple):
