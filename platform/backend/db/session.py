@@ -135,15 +135,21 @@ class Database:
 def _nobody_cares() -> None: ...
 
 
-def _find_out_the_dead(connection: Any, *_: object) -> None:
+def _find_out_the_dead(connection: Any, record: Any, _: object) -> None:
     """Makes SQLAlchemy replace its connections when the database hung up on this idle one.
 
     An idle connection has nothing to read but its end. Looking costs no round trip, unlike a ping.
+    Where a new one is dead as well, the database is away: raises psycopg.OperationalError.
     """
+    new = not record.info.setdefault("used", False)
+    record.info["used"] = True
     socket = select.poll()
     socket.register(connection.driver_connection.fileno(), select.POLLIN)
-    if socket.poll(0):
-        raise InvalidatePoolError("the database closed the connection")
+    if not socket.poll(0):
+        return
+    if new:
+        raise psycopg.OperationalError("the database hung up at once")
+    raise InvalidatePoolError("the database closed the connection")
 
 
 async def _configure_page_connection(connection: PageConnection) -> None:

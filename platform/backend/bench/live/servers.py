@@ -19,6 +19,8 @@ BACKEND = Path(__file__).parents[2]
 START_SECONDS = 60.0
 POLL_SECONDS = 0.05
 
+ERROR = r"^(?:ERROR|CRITICAL)\b"
+
 
 class Server:
     """`user`: whom it is in the database, so that its connections can be told from others'."""
@@ -63,13 +65,15 @@ class Server:
             raise RuntimeError(f"{self.user} does not end at {number.name}") from None
 
     def said(self) -> str:
-        """The end of its log."""
-        return self._stderr.read_text(errors="replace")[-4000:]
+        """Its first error, if there is one, and the end of its log."""
+        log = self._stderr.read_text(errors="replace")
+        error = re.search(ERROR, log, re.MULTILINE)
+        return (log[error.start() :][:8000] + "\n…\n" if error else "") + log[-4000:]
 
     def errors(self) -> int:
         """How often it logged that something of its own went wrong."""
         log = self._stderr.read_text(errors="replace")
-        return len(re.findall(r"^(?:ERROR|CRITICAL)\b", log, re.MULTILINE))
+        return len(re.findall(ERROR, log, re.MULTILINE))
 
     def live(self) -> dict[str, Any]:
         """What its /health says of the live feed; empty while it has none."""

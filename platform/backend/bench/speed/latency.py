@@ -12,6 +12,8 @@ from psycopg.types.json import Jsonb
 from bench.speed import stage
 from bench.speed.figures import percentiles
 from bench.speed.sse import read_items
+from tests.support.postgres import address, by_way_of
+from tests.support.tcp_proxy import TcpProxy
 
 WRITERS = 16
 
@@ -22,17 +24,15 @@ def measure(rate: int, seconds: float, say: Callable[[str], None]) -> dict[str, 
         with psycopg.connect(url, autocommit=True) as db:
             db.execute(stage.UNLINK)
         found: dict[str, Any] = {"rate": rate}
-        for name, environment in _ways(url).items():
-            say(name)
-            with stage.platform(url, **environment) as server:
-                _wait_for_wake_up(server, name)
-                found[name] = uvloop.run(_one(server, url, rate, seconds))
+        with TcpProxy(address(url)) as proxy:
+            direct = {"DATABASE_DIRECT_URL": by_way_of(url, proxy.port)}
+            with stage.platform(url, **direct) as server:
+                for name in ("listen", "poll"):
+                    say(name)
+                    proxy.black_hole = name == "poll"  # as behind a pooler: nothing is heard
+                    _wait_for_wake_up(server, name)
+                    found[name] = uvloop.run(_one(server, url, rate, seconds))
         return found
-
-
-def _ways(url: str) -> dict[str, dict[str, str]]:
-    """By notifications; and without any, as behind a pooler: there nobody answers at that port."""
-    return {"listen": {}, "poll": {"DATABASE_DIRECT_URL": url.replace("5432", "1")}}
 
 
 def _wait_for_wake_up(server: stage.Server, name: str) -> None:
