@@ -17,6 +17,7 @@ from api import (
     auth,
     dwellers,
     feed,
+    feeds,
     health,
     live,
     media,
@@ -26,6 +27,7 @@ from api import (
     problems,
     proposals,
     rate_limits,
+    reader,
     reviews,
     social,
     stories,
@@ -39,6 +41,7 @@ from core.settings import VERSION, Settings
 from core.signals import told_to_stop
 from db.session import Database
 from feed.hub import Hub
+from feed.page import Selection
 from utils import feed_refresher, feed_watch
 
 AREAS = (
@@ -83,6 +86,8 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(operations.router, responses={503: problems.RESPONSES[503]})
     for area in AREAS:
         app.include_router(area.router, prefix="/api", responses=problems.RESPONSES)
+    app.include_router(feeds.router, responses=problems.RESPONSES)
+    app.include_router(reader.router)
     # The last one added is the outermost: CORS headers belong on refusals too.
     app.add_middleware(Idempotency, app.state)
     app.add_middleware(BodyLimit)
@@ -110,6 +115,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
     hub: Hub | None = app.state.hub
     await database.open()
+    await database.warm(*Selection(20).statement())
     app.openapi()  # builds the routes, which FastAPI else leaves to the first request: 0.4 s
     tasks = [asyncio.create_task(work) for work in _background(app.state.settings, database, hub)]
     try:

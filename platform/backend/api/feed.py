@@ -6,45 +6,28 @@ a status code and never an empty 200. `live_from` is where the live feed goes on
 """
 
 import json
+from dataclasses import replace
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Response
 
-from api.deps import Wanted, get_database
+from api.conditional import Tags, not_modified
+from api.deps import get_database
+from api.paging import Asked
 from api.sse import SSE_HEADERS, frame
-from core.errors import Invalid
+from core.settings import VERSION
 from db.session import Database
-from feed.page import Cursor, Page, Selection
+from feed.page import Page
 from feed.wire import ascii_json
-from schemas.feed import SSE_PAGE, JsonPage
+from schemas.feed import SSE_PAGE, UNCHANGED, JsonPage
 
 router = APIRouter(tags=["feed"])
-
-
-# async although it awaits nothing: FastAPI would run it in a thread, which costs more than it does.
-async def selection(
-    wanted: Wanted,
-    limit: Annotated[int, Query(ge=1, le=50)] = 20,
-    cursor: Annotated[str | None, Query(description="next_cursor of the page before")] = None,
-) -> Selection:
-    return Selection(limit, _cursor(cursor), wanted)
-
-
-def _cursor(text: str | None) -> Cursor | None:
-    try:
-        return None if text is None else Cursor.parse(text)
-    except ValueError as error:
-        raise Invalid(
-            "query -> cursor",
-            f"Not a cursor: {error}",
-            text,
-            "Send the next_cursor of a page unchanged, or a time such as 2026-01-02T03:04:05Z.",
-        ) from error
+tags = Tags(VERSION)
 
 
 async def read_page(
-    wanted: Annotated[Selection, Depends(selection)],
+    wanted: Asked,
     database: Annotated[Database, Depends(get_database)],
 ) -> Page:
     """One statement, one round trip. 503 when too many wait, or the database does not answer."""
@@ -54,12 +37,20 @@ async def read_page(
 ReadPage = Annotated[Page, Depends(read_page)]
 
 
-@router.get("/feed", response_model=JsonPage)
-async def feed(page: ReadPage) -> Response:
+@router.get("/feed", response_model=JsonPage, responses=UNCHANGED)
+async def feed(
+    wanted: Asked,
+    database: Annotated[Database, Depends(get_database)],
+    known: Annotated[str | None, Depends(tags.known)],
+) -> Response:
     """A page of the feed, newest first. `next_cursor` is null on the last page."""
+    page = await read_page(replace(wanted, known=known), database)
+    headers = tags.headers(page.live_from)
+    if page.live_from == known:
+        return not_modified(headers)
     end = orjson.dumps({"next_cursor": page.next_cursor, "live_from": page.live_from})
     body = b'{"items":[%b],%b' % (b",".join(page.items), end[1:])
-    return Response(body, media_type="application/json")
+    return Response(body, headers=headers, media_type="application/json")
 
 
 @router.get("/feed/stream", response_class=Response, responses=SSE_PAGE)

@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     live_keep_hours: float = Field(168, gt=0)
     """How long it keeps them."""
 
+    public_url: str | None = None
+    """Where browsers see the server, for absolute links in /feed.atom and /feed.json. None: as the
+    request names it."""
+
     cors_origins: Annotated[list[str], NoDecode] = ["http://localhost:3000"]
     """Origins of browsers that may call the API, comma-separated."""
 

@@ -80,19 +80,24 @@ class Page:
     def of(cls, rows: Sequence[tuple[Any, ...]], limit: int) -> "Page":
         """A page that is not full is the last one. One without items is a row without an item."""
         live_from = rows[0][0]
-        page = [row for row in map(Row._make, rows) if row.id is not None]
-        full = len(page) == limit
-        cursor = str(Cursor(page[-1].created_at, page[-1].id)) if full else None
-        return cls([row.payload for row in page], cursor, live_from)
+        last = Row._make(rows[-1])
+        if last.id is None:
+            return cls([], None, live_from)
+        cursor = str(Cursor(last.created_at, last.id)) if len(rows) == limit else None
+        return cls([row[3] for row in rows], cursor, live_from)
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What a reader asked for: at most `limit` items after `cursor`, under every given filter."""
+    """What a reader asked for: at most `limit` items after `cursor`, under every given filter.
+
+    `known` is the `live_from` of the page that the reader has. While that stands, no item is read.
+    """
 
     limit: int
     cursor: Cursor | None = None
     wanted: Filter = EVERYTHING
+    known: str | None = None
 
     def statement(self) -> tuple[str, dict[str, Any]]:
         """The one statement of the page and its parameters.
@@ -107,6 +112,9 @@ class Selection:
         if self.cursor:
             where.append("(created_at, id) < (%(time)s, %(row_id)s)")
             params |= {"time": self.cursor.created_at, "row_id": self.cursor.id}
+        if self.known is not None:
+            where.append("(SELECT platform_feed_position()) <> %(known)s")
+            params |= {"known": self.known}
         types = {f"type_{number}": name for number, name in enumerate(self.wanted.types)}
         scans = [_scan([*where, f"event_type = %({param})s"]) for param in types] or [_scan(where)]
         statement = _PAGE.format(rows=_merged(scans))

@@ -77,3 +77,7 @@ SSE_PAGE: dict[int | str, dict[str, Any]] = {
         },
     }
 }
+
+UNCHANGED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "The page with the ETag that was sent as If-None-Match still stands"}
+}

@@ -1,0 +1,125 @@
+"""The reader: the feed as pages for people, at the addresses that cards link to.
+
+A page is read like any other page of the feed: one statement, in front of it one for the facts of
+the record that the page is about.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Annotated
+from uuid import UUID
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.conditional import Tags, not_modified, settled
+from api.deps import get_database
+from api.html import HtmlRoute, html, takes_gzip
+from api.paging import Asked
+from core.errors import NotFound
+from db.session import Database
+from feed.page import Page
+from web import render
+from web.assets import assets, version
+from web.entities import ITEM, PATHS, STATEMENTS
+from web.view import View
+
+router = APIRouter(route_class=HtmlRoute, include_in_schema=False)
+tags = Tags(version())
+Pages = Annotated[Database, Depends(get_database)]
+Known = Annotated[str | None, Depends(tags.known)]
+After = Annotated[str | None, Query()]
+GET = ["GET", "HEAD"]
+
+
+@router.api_route("/", methods=GET)
+async def feed(
+    request: Request, database: Pages, asked: Asked, known: Known, cursor: After = None
+) -> Response:
+    """The feed, newest first, under any filter."""
+    selection = replace(asked, known=known)
+    page = Page.of(await database.read(*selection.statement()), selection.limit)
+    headers = tags.headers(page.live_from, settled(asked))
+    if page.live_from == known:
+        return not_modified(headers)
+    view = View("/", asked.wanted, cursor=cursor)
+    return html(request, render.feed(view, page), headers)
+
+
+def entity_page(kind: str, path: str) -> Callable[..., Awaitable[Response]]:
+    """The page of a record: its facts and its feed."""
+
+    async def page(
+        id: UUID,
+        request: Request,
+        database: Pages,
+        asked: Asked,
+        known: Known,
+        cursor: After = None,
+    ) -> Response:
+        rows = await database.read(STATEMENTS[kind], {"id": id})
+        if not rows:
+            raise NotFound(f"No {kind} has this address.")
+        position, facts = rows[0]
+        # The facts are not all in the feed: they have a part in the tag.
+        seen = f"{position}-{hashlib.sha256(facts).hexdigest()[:8]}"
+        headers = tags.headers(seen)
+        if seen == known:
+            return not_modified(headers)
+        view = View(f"/{path}/{id}", asked.wanted, (f"{kind}_id", id), cursor)
+        selection = replace(asked, wanted=view.filter)
+        found = Page.of(await database.read(*selection.statement()), selection.limit)
+        return html(request, render.entity(kind, orjson.loads(facts), view, found), headers)
+
+    return page
+
+
+for kind, path in PATHS.items():
+    router.add_api_route(f"/{path}/{{id}}", entity_page(kind, path), methods=GET, name=kind)
+
+
+@router.api_route("/item/{type}/{id}", methods=GET)
+async def item(type: str, id: str, request: Request, database: Pages, known: Known) -> Response:
+    """One item alone."""
+    rows = await database.read(ITEM, {"type": type, "id": id})
+    if not rows:
+        raise NotFound("This item is not in the feed, or no longer.")
+    position, payload = rows[0]
+    headers = tags.headers(position)
+    if position == known:
+        return not_modified(headers)
+    return html(request, render.item(orjson.loads(payload), position), headers)
+
+
+@router.api_route("/proposal/{id}", methods=GET)
+async def proposal(id: UUID) -> Response:
+    """Where cards lead that speak of a proposal: to the item of its submission."""
+    return RedirectResponse(f"/item/proposal_submitted/{id}")
+
+
+@router.api_route("/aspect/{id}", methods=GET)
+async def aspect(id: UUID, database: Pages) -> Response:
+    """To the item of an aspect, which is another one once it has been approved."""
+    for type in ("aspect_approved", "aspect_proposed"):
+        if await database.read(ITEM, {"type": type, "id": str(id)}):
+            return RedirectResponse(f"/item/{type}/{id}")
+    raise NotFound("This aspect is not in the feed, or no longer.")
+
+
+@router.api_route("/assets/{name}", methods=GET)
+async def asset(name: str, request: Request) -> Response:
+    """A static file. Its name says its content, so it may be kept for good."""
+    found = next((one for one in assets().values() if one.name == name), None)
+    if found is None:
+        raise NotFound("No such file.")
+    headers = {
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+    }
+    body = found.body
+    if takes_gzip(request):
+        body, headers["Content-Encoding"] = found.compressed, "gzip"
+    return Response(body, headers=headers, media_type=found.media_type)
