@@ -1,1 +1,1 @@
-"""Programs around the platform, started by cli.py. They sit beside api/ and know nothing of it."""
+"""Programs around the platform, for cli.py and script/. They sit beside api/ and ignore it."""
