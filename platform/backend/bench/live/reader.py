@@ -80,6 +80,8 @@ class Reader:
         self._dense = wanted == EVERYTHING
         self._notes = notes
         self._open = False
+        self.opened = asyncio.Event()
+        """Set as soon as it has a position: nothing that happens from then on may escape it."""
 
     @property
     def done(self) -> bool:
@@ -186,6 +188,7 @@ class Reader:
     def begin_session(self, id: str, page: Page | None = None) -> None:
         self.end_session()
         self._open, self._told, self.cursor = True, id, id
+        self.opened.set()
         self._epoch, self.seq = id.partition(".")[0], _seq(id)
         self._dense = self.wanted == EVERYTHING and page is None
         self._notes.add(session_begins(self.wanted, self.seq, page))

@@ -1,6 +1,7 @@
 """A process full of clients: `python -m bench.live.readers '{…}'`.
 
-It reads the number of the last change from stdin, and ends when every client has got that far.
+It says so when the first one has its position: the campaign must not begin before. It reads the
+number of the last change from stdin, and ends when every client has got that far.
 """
 
 import asyncio
@@ -71,6 +72,9 @@ async def _read(config: Config) -> None:
         async with asyncio.TaskGroup() as tasks:
             for reader in readers:
                 tasks.create_task(reader.run())
+            await readers[0].opened.wait()
+            sys.stdout.write("reading\n")
+            sys.stdout.flush()
             line = await asyncio.to_thread(sys.stdin.readline)
             if not line:
                 os._exit(1)  # the campaign is dead; nobody will read what we noted

@@ -202,6 +202,8 @@ def _readers(
         size.slow,
     )
     with _python(readers.__name__, config._asdict()) as process:
+        if not process.stdout or not process.stdout.readline():
+            raise RuntimeError("the readers do not begin")
 
         def finish(head: int) -> None:
             process.communicate(b"%d\n" % head, timeout=FINISH_SECONDS)
@@ -216,7 +218,10 @@ def _readers(
 
 def _python(module: str, config: dict[str, Any]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-m", module, orjson.dumps(config)], cwd=BACKEND, stdin=subprocess.PIPE
+        [sys.executable, "-m", module, orjson.dumps(config)],
+        cwd=BACKEND,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
 
 
