@@ -21,11 +21,13 @@ from typing import Any
 import httpx2
 import pytest
 from fastapi import FastAPI
+from playwright.sync_api import Browser
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.settings import Settings
 from db.migrate import upgrade
 from main import configure, create_app
+from tests.support.browser import chromium, find_chromium
 from tests.support.machine import forget_settings, missing
 from tests.support.pgbouncer import find_pgbouncer, pgbouncer
 from tests.support.postgres import PostgresServer, address, embedded_server
@@ -181,3 +183,13 @@ def start_server(
 def server(start_server: StartServer) -> ServerProcess:
     """A real server on a free port, whose database is the test's."""
     return start_server()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium. No longer than a module: no async test can run in a process where it is open."""
+    program = find_chromium()
+    if program is None:
+        missing("chromium is not installed (apt-get install chromium)")
+    with chromium(program) as browser:
+        yield browser

@@ -15,12 +15,12 @@ from jinja2.meta import find_undeclared_variables
 from web.words import FILTERS
 
 _FILTERS = {*FILTERS, "length"}
-_TAKEN = frozenset(
-    "arguments await break case catch class const continue debugger default delete do else enum"
-    " eval export extends false filters finally for function html if implements import in"
-    " instanceof interface let loop new null package private protected public return static super"
-    " switch this throw true try typeof undefined var void while with yield".split()
-)
+_TAKEN = """
+    arguments await break case catch class const continue debugger default delete do else enum eval
+    export extends false filters finally for function html if implements import in instanceof
+    interface let loop new null package private protected public return static super switch this
+    throw true try typeof undefined var void while with yield
+"""
 """Names that mean something else in JavaScript, in Jinja's loops, or in what is made here."""
 _COMPARE = {"eq": "===", "ne": "!==", "gt": ">", "gteq": ">=", "lt": "<", "lteq": "<="}
 
@@ -107,6 +107,6 @@ def _value(node: nodes.Node | None) -> str:  # noqa: PLR0911 - one for each kind
 
 
 def _name(name: str) -> str:
-    if name in _TAKEN:
+    if name in _TAKEN.split():
         raise ValueError(f"no translation of the name {name}")
     return name

@@ -1,6 +1,7 @@
 """HTTP by hand, as far as the readers need it: a library would read ahead where one must not."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator, Mapping
 from typing import NamedTuple, Self
@@ -35,7 +36,7 @@ class Stream:
         cls, url: str, query: Mapping[str, str], headers: Mapping[str, str], *, narrow: bool = False
     ) -> Self:
         """`narrow`: hardly anything is taken before somebody reads. Raises OSError, Refused."""
-        reader, writer = await _request(url, query, headers, narrow=narrow)
+        reader, writer, _ = await _request(url, query, headers, narrow=narrow)
         return cls(reader, writer)
 
     async def events(self) -> AsyncIterator[Event]:
@@ -63,16 +64,19 @@ class Stream:
 async def get(url: str, query: Mapping[str, str]) -> bytes:
     """The body of an answer. Raises OSError, EOFError, TimeoutError, Refused."""
     async with asyncio.timeout(ANSWER_SECONDS):
-        reader, writer = await _request(url, query, {"Connection": "close"})
+        reader, writer, head = await _request(url, query, {"Connection": "close"})
         try:
-            return await reader.read(-1)
+            length = re.search(rb"\r\ncontent-length: (\d+)", head, re.IGNORECASE)
+            assert length, "an answer without its length"
+            return await reader.readexactly(int(length[1]))  # a server may die in between
         finally:
             writer.transport.abort()
 
 
 async def _request(
     url: str, query: Mapping[str, str], headers: Mapping[str, str], *, narrow: bool = False
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]:
+    """Sends it and reads the head of the answer, which must be a success."""
     parts = urlsplit(url)
     connection = socket.socket()
     connection.setblocking(False)
@@ -90,13 +94,14 @@ async def _request(
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         writer.write(f"GET {parts.path}?{urlencode(query)} HTTP/1.1\r\n{head}\r\n".encode())
         async with asyncio.timeout(ANSWER_SECONDS):
-            status, *_ = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n")
+            answer = await reader.readuntil(b"\r\n\r\n")
+        status = answer.partition(b"\r\n")[0]
         if status.split()[1] != b"200":
             raise Refused(status.decode())
     except BaseException:
         writer.transport.abort()
         raise
-    return reader, writer
+    return reader, writer, answer
 
 
 def _event(block: bytes) -> Event | None:

@@ -13,7 +13,7 @@ const status = document.getElementById("status");
 const PAGE = 20;
 const SILENCE = 40_000; // the server says something every 15 s
 const RESTS_AFTER = 60_000; // a hidden page lets go of its connection
-const PATIENCE = [500, 30_000]; // between attempts, from … to, in milliseconds
+const PATIENCE = [500, 15_000]; // between attempts, from … to, in milliseconds
 
 // ── cards ────────────────────────────────────────────────────────────────────────────────────────
 
