@@ -73,7 +73,7 @@ def _show_live(found: dict[str, Any]) -> None:
 
 
 def _show(found: dict[str, Any]) -> None:
-    bare = found["copy"]["with_indexes"]
+    bare = found["copy"]["into_the_feed"]
     table = Table(f"{found['items']:,} items", "items/s", "of COPY", "MiB at 10 %", "MiB at most")
     for name in ("backfill", "verify"):
         one = found[name]

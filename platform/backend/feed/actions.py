@@ -25,8 +25,8 @@ from sqlalchemy.orm import InstrumentedAttribute, aliased
 from db.models import Dweller, DwellerAction, User, World
 from feed import groups
 from feed.item import FeedItem, Identity
-from feed.record import AGENT, DWELLER, WORLD, among, record
-from feed.source import AnySelect, Batch, Derived, ItemId, Position, Source, position
+from feed.record import AGENT, DWELLER, WORLD, AnySelect, Reading, among, array, read, record
+from feed.source import Batch, Derived, ItemId, Position, Source, position
 
 ACTION_ID = ItemId()
 GROUP_ID = ItemId("group-{}-{}", record=1)
@@ -85,9 +85,12 @@ _ACTS = (
 )
 
 
+_READING = Reading(_ACTS)
+
+
 async def _load(db: AsyncSession, ids: Collection[UUID]) -> dict[UUID, Act]:
-    rows = await db.execute(_ACTS.where(among(DwellerAction.id, list(ids))))
-    return {row[0].id: Act(*row) for row in rows}
+    rows = await _READING.of(db, DwellerAction.id, ids)
+    return {row[0].id: Act._make(row) for row in rows}
 
 
 def _in_time(act: Act) -> tuple[datetime, UUID]:
@@ -141,7 +144,7 @@ class Spells(Source):
 
     async def possible(self, db: AsyncSession, ids: Collection[UUID]) -> set[Identity]:
         query = self.records().with_only_columns(*self.order)
-        rows = await db.execute(query.where(among(DwellerAction.id, list(ids))))
+        rows = await read(db, query.where(among(DwellerAction.id, list(ids))))
         return self._identities(map(Key._make, rows))
 
     def _identities(self, keys: Iterable[Key]) -> set[Identity]:
@@ -182,17 +185,17 @@ class Spells(Source):
         return Batch([key.id for spell in whole for key in spell], position(end))
 
     async def lock(self, db: AsyncSession, ids: Collection[UUID]) -> None:
-        await db.execute(_LOCK_SPELLS, {"ids": list(ids)})
+        await db.execute(_LOCK_SPELLS, {"ids": array(ids)})
 
     async def lock_free(self, db: AsyncSession, ids: Collection[UUID]) -> list[UUID]:
-        return list(await db.scalars(_TRY_SPELLS, {"ids": list(ids)}))
+        return list(await db.scalars(_TRY_SPELLS, {"ids": array(ids)}))
 
     async def _surroundings(self, db: AsyncSession, ids: Collection[UUID]) -> list[Key]:
         """What the dwellers of these actions did around them: from where spells begin, and on for
         as long as a spell may last.
         """
         limits = {"gap": groups.GAP, "most": groups.CLOSES_AT}
-        rows = await db.execute(_SURROUNDINGS, {"ids": list(ids), **limits})
+        rows = await read(db, _SURROUNDINGS, {"ids": array(ids), **limits})
         return [Key._make(row) for row in rows]
 
 
@@ -224,8 +227,8 @@ class Conversations(Source):
         self, db: AsyncSession, ids: Collection[UUID]
     ) -> Sequence[tuple[UUID, UUID, int]]:
         """Root and id of all that is shown of these conversations, and how much there is."""
-        shown = {"ids": list(ids), "replies": groups.CLOSES_AT - 1}
-        return [(*row,) for row in await db.execute(_CONVERSATIONS, shown)]
+        shown = {"ids": array(ids), "replies": groups.CLOSES_AT - 1}
+        return await read(db, _CONVERSATIONS, shown)
 
     def _replies(self, acts: dict[UUID, Act], root: UUID, members: Iterable[UUID]) -> list[Act]:
         """In order of time, without any that is gone by then, with its world."""
@@ -233,8 +236,8 @@ class Conversations(Source):
         return sorted(found, key=_in_time)
 
     async def possible(self, db: AsyncSession, ids: Collection[UUID]) -> set[Identity]:
-        found = await db.scalars(self.records().where(among(DwellerAction.id, list(ids))))
-        return {self._identity(root) for root in found}
+        found = await read(db, self.records().where(among(DwellerAction.id, list(ids))))
+        return {self._identity(root) for (root,) in found}
 
     async def showing(
         self,
@@ -263,19 +266,23 @@ class Conversations(Source):
         return _ACTS
 
     async def lock(self, db: AsyncSession, ids: Collection[UUID]) -> None:
-        await db.execute(_LOCK_CONVERSATIONS, {"ids": list(ids)})
+        await db.execute(_LOCK_CONVERSATIONS, {"ids": array(ids)})
 
     async def lock_free(self, db: AsyncSession, ids: Collection[UUID]) -> list[UUID]:
-        return list(await db.scalars(_TRY_CONVERSATIONS, {"ids": list(ids)}))
+        return list(await db.scalars(_TRY_CONVERSATIONS, {"ids": array(ids)}))
 
 
+# OFFSET 0 keeps PostgreSQL from merging the queries. It cannot guess how many rows a recursion
+# brings: left alone it reads the whole table at every step, for each batch.
 _ROOTS = """
     RECURSIVE up AS (
         SELECT id AS origin, id, in_reply_to_action_id AS parent
         FROM platform_dweller_actions WHERE id = ANY(CAST(:ids AS uuid[]))
         UNION
-        SELECT up.origin, action.id, action.in_reply_to_action_id
-        FROM up JOIN platform_dweller_actions AS action ON action.id = up.parent
+        SELECT up.origin, action.id, action.parent FROM up, LATERAL (
+            SELECT id, in_reply_to_action_id AS parent
+            FROM platform_dweller_actions WHERE id = up.parent OFFSET 0
+        ) AS action
     ),
     root AS (SELECT origin, id FROM up WHERE parent IS NULL)"""
 
@@ -285,9 +292,10 @@ _CONVERSATIONS = text(
     member AS (
         SELECT DISTINCT id AS root, id FROM root
         UNION
-        SELECT member.root, reply.id
-        FROM member JOIN platform_dweller_actions AS reply
-          ON reply.in_reply_to_action_id = member.id
+        SELECT member.root, reply.id FROM member, LATERAL (
+            SELECT id FROM platform_dweller_actions
+            WHERE in_reply_to_action_id = member.id OFFSET 0
+        ) AS reply
     ),
     ranked AS (
         SELECT member.root, member.id,
@@ -296,7 +304,9 @@ _CONVERSATIONS = text(
                 PARTITION BY member.root, member.id = member.root
                 ORDER BY action.created_at DESC, action.id DESC
             ) AS place
-        FROM member JOIN platform_dweller_actions AS action ON action.id = member.id
+        FROM member, LATERAL (
+            SELECT id, created_at FROM platform_dweller_actions WHERE id = member.id OFFSET 0
+        ) AS action
     )
     SELECT root, id, total FROM ranked WHERE place <= :replies
     """
@@ -363,7 +373,7 @@ _SLOTS_OF_SPELLS = f"""
         WHERE id = ANY(CAST(:ids AS uuid[])) AND in_reply_to_action_id IS NULL
     )"""
 
-# OFFSET 0 keeps PostgreSQL from merging the queries: one lock per slot, in their order.
+# OFFSET 0 again: one lock per slot, in their order.
 _IN_ORDER = "(SELECT DISTINCT slot FROM slots ORDER BY slot OFFSET 0) AS ordered"
 
 

@@ -16,20 +16,18 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from db.models import Base
 from feed.item import FeedItem, Identity
-from feed.record import among
+from feed.record import AnySelect, Reading, among, read
 
 Position = list[str]
 """A place in the order of a source's records, as JSON: the texts of the columns that order them."""
 
 Quotes = Mapping[type[Base], Sequence[InstrumentedAttribute[Any]]]
-
-AnySelect = Select[*tuple[Any, ...]]
 
 UUID_TEXT = "([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
 
@@ -177,8 +175,7 @@ class Source(ABC):
         if after is not None:
             query = query.where(tuple_(*self.order) > tuple_(*self._values(after)))
         query = query.with_only_columns(*self.order).order_by(*self.order).limit(limit)
-        rows: Sequence[Sequence[Any]] = (await db.execute(query)).all()
-        return rows
+        return await read(db, query)
 
     def _values(self, after: Position) -> list[Any]:
         read: dict[type, Callable[[str], Any]] = {UUID: UUID, datetime: datetime.fromisoformat}
@@ -214,14 +211,13 @@ class Records(Source):
     ) -> None:
         super().__init__(id, quotes=quotes)
         self.history = history
+        self._reading = Reading(history)
         self.item_id = item_id or ItemId()
         self.expand = expand
         self.identities = select(id) if identities is None else identities
 
     async def derive(self, db: AsyncSession, ids: Collection[UUID]) -> Derived:
-        query = self.history.where(among(self.id, list(ids)))
-        rows: Iterable[Sequence[Any]]
-        rows = (await db.execute(query, execution_options={"populate_existing": True})).all()
+        rows: Iterable[Sequence[Any]] = await self._reading.of(db, self.id, ids)
         if self.expand:
             rows = [arguments for row in rows for arguments in self.expand(*row)]
             possible = await self.possible(db, ids)
@@ -231,7 +227,7 @@ class Records(Source):
         return Derived([build(*row) for row in rows], possible)
 
     async def possible(self, db: AsyncSession, ids: Collection[UUID]) -> set[Identity]:
-        rows = await db.execute(self.identities.where(among(self.id, list(ids))))
+        rows = await read(db, self.identities.where(among(self.id, list(ids))))
         return {self._identity(*row) for row in rows}
 
     def record(self, event_type: str, item_id: str) -> UUID | None:

@@ -18,10 +18,12 @@ from rich.table import Table
 from core.settings import Settings
 from db.session import Database
 from feed.item_type import EventType
+from feed.lanes import LANES
 from feed.row import Underivable
+from scripts.bulk import bulk
 from scripts.connect import any_database, console
 from scripts.progress import bar
-from utils.feed_backfill import Backfill, count_records, fill
+from utils.feed_backfill import BATCH, Backfill, count_records, fill
 
 SHOWN = 20
 
@@ -34,7 +36,7 @@ def backfill(
     type: Annotated[
         list[EventType] | None, typer.Option(help="only items of this type; may be repeated")
     ] = None,
-    batch: Annotated[int, typer.Option(help="records in one transaction", min=1, max=5000)] = 500,
+    batch: Annotated[int, typer.Option(help="records in one transaction", min=1, max=5000)] = BATCH,
 ) -> None:
     """Brings what the tables hold into the feed. Safe to run beside servers, and again."""
     with any_database(Settings()) as settings:
@@ -46,12 +48,13 @@ async def _run(
 ) -> None:
     since = since.replace(tzinfo=UTC) if since and since.tzinfo is None else since
     database = Database(settings)
-    work = Backfill(database, types, since, batch, dry_run)
+    lanes = min(LANES, settings.db_pool_size)
+    work = Backfill(database, types, since, batch, dry_run, lanes)
     derived: Counter[str] = Counter()
     added, faults = 0, Counter[str]()
     examples: list[Underivable] = []
     try:
-        with bar(await count_records(work)) as progress:
+        with bulk(), bar(await count_records(work)) as progress:
             async for filled in fill(work):
                 progress.advance(filled.source.name, filled.seen)
                 derived += filled.derived

@@ -19,7 +19,9 @@ from db.models import FeedEvent
 from db.session import Database
 from feed.catalogue import CATALOGUE
 from feed.item_type import EventType
-from feed.verify import DRIFT, Checked, Report, check, sources_of
+from feed.lanes import LANES
+from feed.verify import BATCH, DRIFT, Checked, Report, check, sources_of
+from scripts.bulk import bulk
 from scripts.connect import any_database
 from scripts.progress import bar
 from utils.feed_repair import repair as mend
@@ -33,13 +35,13 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON instead of a tabl
 BatchSize = Annotated[int, typer.Option(help="records in one snapshot", min=1, max=5000)]
 
 
-def verify(types: Types = None, as_json: Json = False, batch: BatchSize = 500) -> None:
+def verify(types: Types = None, as_json: Json = False, batch: BatchSize = BATCH) -> None:
     """Recomputes every item and compares. Exit status 1 when the feed has drifted."""
     report = _main(types, batch, as_json, repairing=False)
     sys.exit(1 if report.drift else 0)
 
 
-def repair(types: Types = None, as_json: Json = False, batch: BatchSize = 500) -> None:
+def repair(types: Types = None, as_json: Json = False, batch: BatchSize = BATCH) -> None:
     """Verifies, and mends exactly what it finds. The table tells what that was."""
     _main(types, batch, as_json, repairing=True)
 
@@ -47,7 +49,8 @@ def repair(types: Types = None, as_json: Json = False, batch: BatchSize = 500) -
 def _main(types: list[EventType] | None, batch: int, as_json: bool, *, repairing: bool) -> Report:
     with any_database(Settings()) as settings:
         names = [kind.value for kind in types or ()]
-        report = asyncio.run(_run(Database(settings), names, batch, repairing=repairing))
+        lanes = min(LANES, settings.db_pool_size)
+        report = asyncio.run(_run(Database(settings), names, batch, lanes, repairing=repairing))
     if as_json:
         sys.stdout.write(json.dumps(as_data(report), indent=2) + "\n")
     else:
@@ -55,12 +58,17 @@ def _main(types: list[EventType] | None, batch: int, as_json: bool, *, repairing
     return report
 
 
-async def _run(database: Database, types: list[str], batch: int, *, repairing: bool) -> Report:
+async def _run(
+    database: Database, types: list[str], batch: int, lanes: int, *, repairing: bool
+) -> Report:
     report = Report()
     try:
-        with bar(await _count(database, types)) as progress:
-            work = mend if repairing else check
-            checks: AsyncIterator[Checked] = work(database, types, batch=batch)
+        with bulk(), bar(await _count(database, types)) as progress:
+            checks: AsyncIterator[Checked] = (
+                mend(database, types, batch=batch)
+                if repairing
+                else check(database, types, batch=batch, lanes=lanes)
+            )
             async for checked in checks:
                 label = checked.source.name if checked.source else "rows of the feed"
                 progress.advance(label, checked.seen)

@@ -3,7 +3,11 @@
 By the same builders as everything else, in batches of records. A batch is one transaction: it locks
 its records, derives their items, adds those that the feed does not have, and notes its position. So
 a row that a live write made always stays, one that a live write is about to change or remove is
-waited for, and a run that is killed goes on where its last whole batch ended. Nothing is deleted.
+waited for, and a run that is killed goes on where its last whole batches ended. Nothing is deleted.
+
+Two sources are gone through at once, so that neither the process nor the database waits for the
+other. They share no item; should they ever want each other's locks, or a writer's, PostgreSQL finds
+out and one of them tries again.
 
 Safe behind a transaction pooler: no named statements, and the temporary table of a batch lives in
 its transaction.
@@ -20,11 +24,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import FeedProgress
 from db.session import Database
+from feed.lanes import LANES, in_lanes
 from feed.row import Row, Underivable, finish_all
 from feed.source import Batch, Position, Source
 from feed.verify import snapshot, sources_of, stored_identities
 from utils.feed_events import add_feed_rows, mark_as_import
 from utils.patience import patiently
+
+BATCH = 1000
+"""Records in one transaction. Who wants to change one of them waits for its end: a fraction of a
+second. Larger ones are hardly faster.
+"""
 
 
 @dataclass(frozen=True)
@@ -34,9 +44,11 @@ class Backfill:
     database: Database
     types: Collection[str] = ()
     since: datetime | None = None
-    batch: int = 500
+    batch: int = BATCH
     dry_run: bool = False
     """Counts what is missing and writes nothing."""
+    lanes: int = LANES
+    """Sources that are gone through at once, each on a connection of its own."""
 
     @property
     def name(self) -> str:
@@ -73,20 +85,29 @@ async def count_records(backfill: Backfill) -> int:
 
 async def fill(backfill: Backfill) -> AsyncIterator[Filled]:
     """Runs to the end, batch by batch, from where an earlier run of that name stopped."""
-    done, after = await _position(backfill)
-    for number, source in enumerate(backfill.sources):
-        if number < done:
-            continue
-        while True:
-            filled, after = await patiently(partial(_batch, backfill, number, source, after))
-            yield filled
-            if after is None:
-                break
+    noted = await _positions(backfill)
+    sources = [
+        _fill(backfill, source, noted.get(source.name))
+        for source in backfill.sources
+        if noted.get(source.name, ...) is not None
+    ]
+    async for filled in in_lanes(sources, backfill.lanes):
+        yield filled
     await _forget(backfill)
 
 
+async def _fill(
+    backfill: Backfill, source: Source, after: Position | None
+) -> AsyncIterator[Filled]:
+    while True:
+        filled, after = await patiently(partial(_batch, backfill, source, after))
+        yield filled
+        if after is None:
+            break
+
+
 async def _batch(
-    backfill: Backfill, number: int, source: Source, after: Position | None
+    backfill: Backfill, source: Source, after: Position | None
 ) -> tuple[Filled, Position | None]:
     if backfill.dry_run:
         async with snapshot(backfill.database) as db:
@@ -97,7 +118,7 @@ async def _batch(
         filled, rows = await _derive(backfill, db, source, batch)
         await mark_as_import(db)
         filled.added = await add_feed_rows(db, rows)
-        await _remember(db, backfill, number if batch.next else number + 1, batch.next)
+        await _remember(db, backfill, source, batch.next)
         await db.commit()
         return filled, batch.next
 
@@ -122,21 +143,24 @@ async def _derive(
     return filled, rows
 
 
-async def _position(backfill: Backfill) -> tuple[int, Position | None]:
-    """How many sources are done, and where the next one stands."""
+async def _positions(backfill: Backfill) -> dict[str, Position | None]:
+    """Where each source that was begun stands, by name; None where it is done."""
     async with backfill.database.session() as db:
         progress = None if backfill.dry_run else await db.get(FeedProgress, backfill.name)
-        return (progress.state["done"], progress.state["after"]) if progress else (0, None)
+        return progress.state if progress else {}
 
 
 async def _remember(
-    db: AsyncSession, backfill: Backfill, done: int, after: Position | None
+    db: AsyncSession, backfill: Backfill, source: Source, after: Position | None
 ) -> None:
-    progress = insert(FeedProgress).values(name=backfill.name, state={"done": done, "after": after})
+    progress = insert(FeedProgress).values(name=backfill.name, state={source.name: after})
     await db.execute(
         progress.on_conflict_do_update(
             index_elements=[FeedProgress.name],
-            set_={"state": progress.excluded.state, "updated_at": progress.excluded.updated_at},
+            set_={
+                "state": FeedProgress.state.concat(progress.excluded.state),
+                "updated_at": progress.excluded.updated_at,
+            },
         )
     )
 

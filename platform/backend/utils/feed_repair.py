@@ -23,7 +23,7 @@ async def repair(
     database: Database, types: Collection[str] = (), *, batch: int = 500
 ) -> AsyncIterator[Checked]:
     """Checks everything and mends each batch before it yields it."""
-    async for checked in check(database, types, batch=batch):
+    async for checked in check(database, types, batch=batch, lanes=1):
         if drift := [finding for finding in checked.findings if finding.kind != "pending"]:
             await patiently(partial(_mend, database, checked.source, drift))
         yield checked
