@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as xml
 
-import feedparser
+import feedparser  # type: ignore[import-untyped]  # ships no types
 import pytest
 from httpx2 import AsyncClient
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # ships no types
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
