@@ -35,6 +35,7 @@ from api import (
     worlds,
 )
 from api.body_limit import BodyLimit
+from api.fast_lane import FastLane
 from api.idempotency import Idempotency
 from api.trailing_slash import TrailingSlash
 from core.settings import VERSION, Settings
@@ -92,6 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(Idempotency, app.state)
     app.add_middleware(BodyLimit)
     app.add_middleware(TrailingSlash)
+    app.add_middleware(FastLane, app.state)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,

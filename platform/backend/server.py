@@ -17,6 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.supervisors import Multiprocess
 
 from api.outlets import CONNECTION, Connection
+from core.corked import Corked
 from core.settings import Settings
 from main import create_app
 
@@ -52,7 +53,7 @@ class Protocol(HttpToolsProtocol):
     """HTTP, and the connection itself for whoever writes a stream."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        super().connection_made(transport)
+        super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type]  # is one in all but its class
         self._connection = Connection(transport, self.loop.create_future())
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -30,8 +30,10 @@ async def read_page(
     wanted: Asked,
     database: Annotated[Database, Depends(get_database)],
 ) -> Page:
-    """One statement, one round trip. 503 when too many wait, or the database does not answer."""
-    return Page.of(await database.read(*wanted.statement()), wanted.limit)
+    """One statement, one round trip, which starts after the request came; those who ask for the
+    same page at the same time share it. 503 when too many wait, or the database does not answer.
+    """
+    return Page.of(await database.read_shared(*wanted.statement()), wanted.limit)
 
 
 ReadPage = Annotated[Page, Depends(read_page)]

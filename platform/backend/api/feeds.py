@@ -51,7 +51,9 @@ async def feed_json(
 
 
 async def _read(database: Database, asked: Selection, known: str | None) -> Page:
-    return Page.of(await database.read(*replace(asked, known=known).statement()), asked.limit)
+    return Page.of(
+        await database.read_shared(*replace(asked, known=known).statement()), asked.limit
+    )
 
 
 def _syndicated(

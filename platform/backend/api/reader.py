@@ -40,7 +40,7 @@ async def feed(
 ) -> Response:
     """The feed, newest first, under any filter."""
     selection = replace(asked, known=known)
-    page = Page.of(await database.read(*selection.statement()), selection.limit)
+    page = Page.of(await database.read_shared(*selection.statement()), selection.limit)
     headers = tags.headers(page.live_from, settled(asked))
     if page.live_from == known:
         return not_modified(headers)
@@ -70,7 +70,7 @@ def entity_page(kind: str, path: str) -> Callable[..., Awaitable[Response]]:
             return not_modified(headers)
         view = View(f"/{path}/{id}", asked.wanted, (f"{kind}_id", id), cursor)
         selection = replace(asked, wanted=view.filter)
-        found = Page.of(await database.read(*selection.statement()), selection.limit)
+        found = Page.of(await database.read_shared(*selection.statement()), selection.limit)
         return html(request, render.entity(kind, orjson.loads(facts), view, found), headers)
 
     return page

@@ -14,13 +14,14 @@ execute together, so it costs no extra round trip.
 
 import asyncio
 import select
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any
 
 import orjson
 import psycopg
 from psycopg.adapt import Buffer, Loader
-from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+from psycopg_pool import PoolTimeout, TooManyRequests
 from sqlalchemy import event, text
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
@@ -28,12 +29,13 @@ from sqlalchemy.orm import Session
 
 from core.errors import Unavailable
 from core.settings import Settings
+from db.page_pool import PageConnection, PagePool
+from db.shared_reads import SharedReads
 from db.urls import libpq_url, sqlalchemy_url
 
 ANSWER_SECONDS = 3.0
 """A page takes a millisecond. A database that has not answered after this long will not."""
 
-PageConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 Rows = list[tuple[Any, ...]]
 
 
@@ -68,7 +70,7 @@ class Database:
         self.autocommit = async_sessionmaker(
             self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False
         )
-        self.pages: AsyncConnectionPool[PageConnection] = AsyncConnectionPool(
+        self.pages = PagePool(
             libpq_url(settings.database_url),
             kwargs={"autocommit": True, "prepare_threshold": None, "connect_timeout": 10},
             configure=_configure_page_connection,
@@ -81,6 +83,7 @@ class Database:
             reconnect_timeout=settings.page_queue_seconds / 2,
             open=False,
         )
+        self._reads: SharedReads[Rows] = SharedReads()
         self._patience = settings.page_queue_seconds + ANSWER_SECONDS
 
     def _announcing(self) -> type[Session]:
@@ -96,32 +99,61 @@ class Database:
             await db.execute(text("SELECT 1"))
         await self.pages.open(wait=True, timeout=30)
 
+    async def warm(self, statement: str, params: dict[str, Any]) -> None:
+        """Runs a select on every connection for pages, so that no reader is the first on one.
+
+        The first query of a backend reads the catalogue, which takes longer than ten pages. A
+        database that refuses tells so to the readers.
+        """
+        connections = [await self.pages.getconn() for _ in range(self.pages.max_size)]
+        try:
+            queries = (_select(one, statement, params) for one in connections)
+            await asyncio.gather(*queries, return_exceptions=True)
+        finally:
+            for one in connections:
+                await self.pages.putconn(one)
+
     async def read(self, statement: str, params: dict[str, Any]) -> Rows:
         """Runs one select of a page: one round trip, jsonb as bytes.
 
         Raises Unavailable when too many wait for a connection, or no answer comes in time, and
         psycopg.Error when the database refuses.
         """
-        reading = asyncio.create_task(self._read(statement, params))
+        return await self._read(object(), statement, params)
+
+    async def read_shared(self, statement: str, params: dict[str, Any]) -> Rows:
+        """`read`, in which those who ask for the same at the same time share one query.
+
+        It starts after all of them have asked (db/shared_reads.py). The rows are for all of them:
+        nobody may change the list.
+        """
+        return await self._read((statement, *params.items()), statement, params)
+
+    async def _read(self, question: Hashable, statement: str, params: dict[str, Any]) -> Rows:
+        # When the last reader leaves, psycopg cancels the query at the server, and closes the
+        # connection if that fails. It takes its time when nothing passes; no reader waits for it.
         try:
-            await asyncio.wait((reading,), timeout=self._patience)
-            if not reading.done():
-                raise Unavailable("The database does not answer")
-            return reading.result()
+            return await self._reads.read(
+                question, partial(self._select, statement, params), self._patience
+            )
         except (PoolTimeout, TooManyRequests) as error:
             raise Unavailable("The database cannot serve so many readers") from error
-        finally:
-            # psycopg cancels the query at the server, and closes the connection if that fails. It
-            # takes its time when nothing passes; the reader need not wait for it.
-            reading.cancel()
+        except TimeoutError as error:
+            raise Unavailable("The database does not answer") from error
 
-    async def _read(self, statement: str, params: dict[str, Any]) -> Rows:
-        async with self.pages.connection() as connection:
-            try:
-                return await _select(connection, statement, params)
-            except psycopg.OperationalError:
-                if not connection.broken:
-                    raise
+    async def _select(
+        self, statement: str, params: dict[str, Any], starts: Callable[[], None]
+    ) -> Rows:
+        # Not `pages.connection()`, whose transaction nothing here needs.
+        connection = await self.pages.getconn()
+        try:
+            starts()
+            return await _select(connection, statement, params)
+        except psycopg.OperationalError:
+            if not connection.broken:
+                raise
+        finally:
+            await self.pages.putconn(connection)
         # It broke while it was idle (the database restarted), as all of its age may have.
         await self.pages.drain()
         async with self.pages.connection() as connection:

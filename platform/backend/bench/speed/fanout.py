@@ -1,4 +1,4 @@
-"""One message to thousands of clients: the live feed beside FastAPI's generator and bare ASGI."""
+"""One message to thousands of clients: the live feed beside FastAPI, bare ASGI, and Nchan."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ import psycopg
 import uvloop
 from psycopg.types.json import Jsonb
 
-from bench.speed import stage
+from bench.speed import nchan, stage
 from bench.speed.figures import percentiles
 from bench.speed.swarm import Arrivals, Swarm
 from feed.changes import NOTIFY
@@ -39,6 +39,10 @@ def measure(clients: int, changes: int, say: Callable[[str], None]) -> dict[str,
         say(name)
         with stage.rival(rival) as server:
             found[name] = uvloop.run(_rival(server, clients, changes))
+    if path := nchan.program():
+        say("Nchan")
+        with nchan.nginx(path) as nginx:
+            found["Nchan"] = uvloop.run(_nchan(nginx, clients, changes))
     return found
 
 
@@ -66,8 +70,19 @@ async def _rival(server: stage.Server, clients: int, changes: int) -> dict[str, 
         return await _one(server, f"{server.url}/live", clients, changes, publish)
 
 
+async def _nchan(nginx: nchan.Nginx, clients: int, changes: int) -> dict[str, Any]:
+    async with httpx2.AsyncClient(headers={"X-EventSource-Event": "item"}) as http:
+
+        async def publish() -> None:
+            body = f'{{"sent": "{time.monotonic()}", "text": "{"x" * (SIZE - 80)}"}}'
+            response = await http.post(f"{nginx.url}/publish", content=body)
+            response.raise_for_status()
+
+        return await _one(nginx, f"{nginx.url}/live", clients, changes, publish)
+
+
 async def _one(
-    server: stage.Server, stream: str, clients: int, changes: int, publish: Publish
+    server: stage.Server | nchan.Nginx, stream: str, clients: int, changes: int, publish: Publish
 ) -> dict[str, Any]:
     before = server.memory()
     async with Swarm(stream, clients) as swarm:

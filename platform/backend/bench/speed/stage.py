@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,8 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+from urllib.parse import urlsplit
 
 import httpx2
+import psycopg
+from sqlalchemy import make_url
 
 from db.embedded import EmbeddedPostgres
 from db.migrate import upgrade
@@ -28,6 +32,23 @@ ALTER TABLE platform_feed_events
     DROP CONSTRAINT platform_feed_events_story_id_fkey
 """
 """Lets an item be written by itself."""
+
+
+def another(url: str, name: str) -> str:
+    """Makes another database on the same server, migrated and empty as this one is; its URL."""
+    with psycopg.connect(_of(url, "postgres"), autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name} TEMPLATE {make_url(url).database}".encode())
+    return _of(url, name)
+
+
+def _of(url: str, database: str) -> str:
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+def resident(pid: int) -> float:
+    """Resident memory of a process in KiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return float(re.findall(r"VmRSS:\s+(\d+)", status)[0])
 
 
 @contextmanager
@@ -56,8 +77,19 @@ class Server:
 
     def memory(self) -> float:
         """Resident memory in KiB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return float(re.findall(r"VmRSS:\s+(\d+)", status)[0])
+        return resident(self.process.pid)
+
+    def wait_until_open(self) -> None:
+        parts = urlsplit(self.url)
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                socket.create_connection((parts.hostname, parts.port or 80), timeout=5).close()
+                return
+            except ConnectionRefusedError:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.05)
 
     def pause(self) -> None:
         self.process.send_signal(signal.SIGSTOP)
@@ -90,17 +122,10 @@ class Server:
 
 
 @contextmanager
-def platform(url: str, **environment: str) -> Iterator[Server]:
-    """The platform as an operator runs it, on this database."""
-    server = Server(
-        ["cli.py", "serve"],
-        r"ready: (http://\S+)",
-        DATABASE_URL=url,
-        PORT="0",
-        TESTING="true",
-        LOG_LEVEL="warning",
-        **environment,
-    )
+def platform(url: str, program: str = "cli.py", **environment: str) -> Iterator[Server]:
+    """The platform as an operator runs it, on this database; `program` may be a variant of it."""
+    own = {"DATABASE_URL": url, "PORT": "0", "TESTING": "true", "LOG_LEVEL": "warning"}
+    server = Server([*program.split(), "serve"], r"ready: (http://\S+)", **(own | environment))
     try:
         yield server
     finally:
@@ -108,12 +133,16 @@ def platform(url: str, **environment: str) -> Iterator[Server]:
 
 
 @contextmanager
-def rival(name: str) -> Iterator[Server]:
-    """An application of rivals.py under plain uvicorn."""
+def rival(name: str, workers: int = 1, **environment: str) -> Iterator[Server]:
+    """An application under plain uvicorn: one of rivals.py, or of another module if it says so."""
+    app = name if ":" in name else f"bench.speed.rivals:{name}"
+    options = ["--workers", str(workers), "--log-level", "info", "--no-access-log"]
     server = Server(
-        ["-m", "uvicorn", f"bench.speed.rivals:{name}", "--port", "0", "--no-access-log"],
+        ["-m", "uvicorn", app, "--port", "0", *options],
         r"running on (http://\S+)",
+        **environment,
     )
+    server.wait_until_open()  # several workers open the port after it is announced
     try:
         yield server
     finally:

@@ -88,7 +88,8 @@ class Swarm:
                 await asyncio.sleep(0.01)
 
     async def _open(self, path: str, *, samples: bool) -> None:
-        request = f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        head = f"GET {path} HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n"
+        request = head.encode()
         client = Client(request, self.arrivals, samples=samples)
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: client, self._host, self._port)

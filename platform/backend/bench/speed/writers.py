@@ -1,27 +1,23 @@
 """What the live feed costs those who write: the same writers with it, and without all of it."""
 
 import re
-import subprocess
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from statistics import median
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 
 from bench.speed import stage
-from db.embedded_binaries import find_binaries
+from bench.speed.pgbench import transactions_per_second
 from utils.feed_events import UPSERT
 
 WRITERS = 64
 
 VALUES = {
-    "id": "ARRAY[gen_random_uuid()]",
-    "event_type": "ARRAY['agent_registered']",
-    "created_at": "ARRAY[now()]",
-    "payload": "ARRAY[jsonb_build_object('id', gen_random_uuid(), 'text', repeat('x', 600))]",
+    "id": "gen_random_uuid()",
+    "event_type": "'agent_registered'",
+    "created_at": "now()",
+    "payload": "jsonb_build_object('id', gen_random_uuid(), 'text', repeat('x', 600))",
     "world_id": "NULL",
     "agent_id": "NULL",
     "dweller_id": "NULL",
@@ -33,7 +29,7 @@ def transaction() -> str:
     """Five milliseconds of other work, in the middle of which an item is written, by the statement
     that `emit_feed_event` sends.
     """
-    statement = re.sub(r":(\w+) AS", lambda name: f"{VALUES[name[1]]} AS", str(UPSERT))
+    statement = re.sub(r":(\w+)", lambda name: VALUES[name[1]], str(UPSERT))
     return f"BEGIN;\n{' '.join(statement.split())};\n\\sleep 5 ms\nCOMMIT;\n"
 
 
@@ -66,23 +62,4 @@ def _switch(db: psycopg.Connection, server: stage.Server, *, on: bool) -> None:
 
 
 def _run(url: str, seconds: int) -> float:
-    """pgbench's figure."""
-    parts = conninfo_to_dict(url)
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-        script.write(transaction())
-        script.flush()
-        answer = subprocess.run(  # noqa: S603 - PostgreSQL's own program
-            [
-                Path(find_binaries().directory) / "pgbench",
-                *("--no-vacuum", "--client", str(WRITERS), "--jobs", "2"),
-                *("--time", str(seconds), "--file", script.name),
-                *("--host", str(parts["host"]), "--port", str(parts["port"])),
-                *("--username", str(parts["user"]), str(parts["dbname"])),
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    found = re.search(r"tps = ([0-9.]+)", answer.stdout)
-    assert found, answer.stdout
-    return float(found[1])
+    return transactions_per_second(url, transaction(), clients=WRITERS, seconds=seconds)
