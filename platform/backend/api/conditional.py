@@ -5,41 +5,35 @@ stands, so does every page. It is asked of the database together with the page, 
 an answer of 304 is as fresh as a page.
 """
 
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 
 from fastapi import Request, Response
 
-from feed.page import Selection
-
-SETTLES_AFTER = timedelta(days=7)
+_TAG = re.compile('"([^"]*)"')
+"""What stands between quotes; commas may, since a position may list transactions."""
 
 
 class Tags:
     """Entity tags of one kind of page; `variant` changes when the same data looks different."""
 
     def __init__(self, variant: str) -> None:
-        self._start = f'W/"{variant}:'
+        self._variant = variant
 
-    def headers(self, position: str, settled: bool = False) -> dict[str, str]:
-        """What every page carries, and its 304. Caches may keep it, and ask before they use it; a
-        settled one they use for an hour without.
+    def headers(self, position: str) -> dict[str, str]:
+        """What every page carries, and its 304. Caches may keep it, and ask before they use it:
+        items change with their sources, so no page is ever final.
         """
-        control = "public, max-age=3600" if settled else "no-cache"
-        return {"ETag": f'{self._start}{position}"', "Cache-Control": control}
+        return {"ETag": f'W/"{self._variant}:{position}"', "Cache-Control": "no-cache"}
 
     async def known(self, request: Request) -> str | None:
         """The position of the page that the client has; a dependency."""
-        for tag in request.headers.get("if-none-match", "").split(","):
-            if (tag := tag.strip()).startswith(self._start):
-                return tag[len(self._start) :].removesuffix('"')
+        for tag in _TAG.findall(request.headers.get("if-none-match", "")):
+            variant, _, position = tag.partition(":")
+            if variant == self._variant:
+                return str(position)
         return None
 
 
 def not_modified(headers: Mapping[str, str]) -> Response:
     return Response(status_code=304, headers=dict(headers))
-
-
-def settled(asked: Selection) -> bool:
-    """Whether the page is one of the past, which hardly changes any more: a count, a name."""
-    return bool(asked.cursor and asked.cursor.created_at < datetime.now(UTC) - SETTLES_AFTER)

@@ -1,72 +1,85 @@
 """`/feed.atom` and `/feed.json`: the feed, or a part of it, for feed readers."""
 
-from dataclasses import replace
+import hashlib
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.conditional import Tags, not_modified, settled
+from api.conditional import Tags, not_modified
 from api.deps import AppSettings, get_database
 from api.paging import Asked
-from core.settings import Settings
 from db.session import Database
-from feed.page import Page, Selection
+from feed.page import Page
 from web import atom, jsonfeed, render
 from web.assets import version
 from web.formats import Syndicated
 from web.view import View
 
 router = APIRouter(tags=["feed"])
-tags = Tags(version())
 Pages = Annotated[Database, Depends(get_database)]
-Known = Annotated[str | None, Depends(tags.known)]
+
+
+@dataclass
+class Syndication:
+    """A request for a page of the feed in such a format."""
+
+    request: Request
+    database: Pages
+    asked: Asked
+    settings: AppSettings
+
+    @property
+    def base(self) -> str:
+        """Where the server is seen from outside; links are absolute."""
+        return (self.settings.public_url or str(self.request.base_url)).rstrip("/")
+
+    async def read(self) -> tuple[Page | None, dict[str, str]]:
+        """The page, or None where the client has it already; and the headers of the answer."""
+        # The same items under another name of the server are another document.
+        tags = Tags(f"{version()}-{hashlib.sha256(self.base.encode()).hexdigest()[:8]}")
+        known = await tags.known(self.request)
+        selection = replace(self.asked, known=known)
+        page = Page.of(await self.database.read_shared(*selection.statement()), selection.limit)
+        headers = tags.headers(page.live_from) | {"Vary": "Host"}
+        return None if page.live_from == known else page, headers
+
+    def feed(self, path: str, page: Page) -> Syndicated:
+        """The page, as the formats write it."""
+        view = View(path, self.asked.wanted, limit=self.asked.limit)
+        return Syndicated(
+            base=self.base,
+            id=atom.entry_id("feed", View("/", self.asked.wanted).url()),
+            title=render.TITLE,
+            url=self.base + view.url(cursor=self.request.query_params.get("cursor")),
+            home=self.base + view.url("/"),
+            next=self.base + view.url(cursor=page.next_cursor) if page.next_cursor else None,
+            items=[orjson.loads(item) for item in page.items],
+        )
+
+
+Wanted = Annotated[Syndication, Depends()]
 
 
 @router.get("/feed.atom", response_class=Response)
-async def feed_atom(
-    request: Request, database: Pages, asked: Asked, known: Known, settings: AppSettings
-) -> Response:
+@router.head("/feed.atom", include_in_schema=False)
+async def feed_atom(wanted: Wanted) -> Response:
     """The newest items as Atom, removed ones as deleted entries; filters as for pages."""
-    page = await _read(database, asked, known)
-    headers = tags.headers(page.live_from, settled(asked))
-    if page.live_from == known:
+    page, headers = await wanted.read()
+    if page is None:
         return not_modified(headers)
-    removed = await database.read(*atom.removed(asked.wanted))
-    feed = _syndicated("/feed.atom", request, settings, asked, page)
-    return Response(atom.document(feed, removed), 200, headers, "application/atom+xml")
+    removed = await wanted.database.read(*atom.removed(wanted.asked.wanted))
+    document = atom.document(wanted.feed("/feed.atom", page), removed)
+    return Response(document, 200, headers, "application/atom+xml")
 
 
 @router.get("/feed.json", response_class=Response)
-async def feed_json(
-    request: Request, database: Pages, asked: Asked, known: Known, settings: AppSettings
-) -> Response:
+@router.head("/feed.json", include_in_schema=False)
+async def feed_json(wanted: Wanted) -> Response:
     """The newest items as JSON Feed; filters as for pages, and `next_url` for older ones."""
-    page = await _read(database, asked, known)
-    headers = tags.headers(page.live_from, settled(asked))
-    if page.live_from == known:
+    page, headers = await wanted.read()
+    if page is None:
         return not_modified(headers)
-    feed = _syndicated("/feed.json", request, settings, asked, page)
-    return Response(jsonfeed.document(feed), 200, headers, "application/feed+json")
-
-
-async def _read(database: Database, asked: Selection, known: str | None) -> Page:
-    return Page.of(
-        await database.read_shared(*replace(asked, known=known).statement()), asked.limit
-    )
-
-
-def _syndicated(
-    path: str, request: Request, settings: Settings, asked: Selection, page: Page
-) -> Syndicated:
-    base = (settings.public_url or str(request.base_url)).rstrip("/")
-    view = View(path, asked.wanted)
-    return Syndicated(
-        base=base,
-        id=atom.entry_id("feed", view.url("/")),
-        title=render.TITLE,
-        url=base + view.url(cursor=request.query_params.get("cursor")),
-        home=base + view.url("/"),
-        next=base + view.url(cursor=page.next_cursor) if page.next_cursor else None,
-        items=[orjson.loads(item) for item in page.items],
-    )
+    document = jsonfeed.document(wanted.feed("/feed.json", page))
+    return Response(document, 200, headers, "application/feed+json")

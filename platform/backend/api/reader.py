@@ -14,9 +14,9 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.conditional import Tags, not_modified, settled
+from api.conditional import Tags, not_modified
 from api.deps import get_database
-from api.html import HtmlRoute, html, takes_gzip
+from api.html import HEADERS, HtmlRoute, html, takes_gzip
 from api.paging import Asked
 from core.errors import NotFound
 from db.session import Database
@@ -41,10 +41,10 @@ async def feed(
     """The feed, newest first, under any filter."""
     selection = replace(asked, known=known)
     page = Page.of(await database.read_shared(*selection.statement()), selection.limit)
-    headers = tags.headers(page.live_from, settled(asked))
+    headers = tags.headers(page.live_from)
     if page.live_from == known:
-        return not_modified(headers)
-    view = View("/", asked.wanted, cursor=cursor)
+        return not_modified(HEADERS | headers)
+    view = View("/", asked.wanted, cursor=cursor, limit=asked.limit)
     return html(request, render.feed(view, page), headers)
 
 
@@ -67,8 +67,8 @@ def entity_page(kind: str, path: str) -> Callable[..., Awaitable[Response]]:
         seen = f"{position}-{hashlib.sha256(facts).hexdigest()[:8]}"
         headers = tags.headers(seen)
         if seen == known:
-            return not_modified(headers)
-        view = View(f"/{path}/{id}", asked.wanted, (f"{kind}_id", id), cursor)
+            return not_modified(HEADERS | headers)
+        view = View(f"/{path}/{id}", asked.wanted, (f"{kind}_id", id), cursor, asked.limit)
         selection = replace(asked, wanted=view.filter)
         found = Page.of(await database.read_shared(*selection.statement()), selection.limit)
         return html(request, render.entity(kind, orjson.loads(facts), view, found), headers)
@@ -89,7 +89,7 @@ async def item(type: str, id: str, request: Request, database: Pages, known: Kno
     position, payload = rows[0]
     headers = tags.headers(position)
     if position == known:
-        return not_modified(headers)
+        return not_modified(HEADERS | headers)
     return html(request, render.item(orjson.loads(payload), position), headers)
 
 
@@ -110,12 +110,15 @@ async def aspect(id: UUID, database: Pages) -> Response:
 
 @router.api_route("/assets/{name}", methods=GET)
 async def asset(name: str, request: Request) -> Response:
-    """A static file. Its name says its content, so it may be kept for good."""
-    found = next((one for one in assets().values() if one.name == name), None)
+    """A static file. Its name says its content, so it may be kept for good; while servers of two
+    versions run, one is asked for the other's and gives its own.
+    """
+    found = next((one for one in assets().values() if one.is_called(name)), None)
     if found is None:
         raise NotFound("No such file.")
+    control = "public, max-age=31536000, immutable" if found.name == name else "no-cache"
     headers = {
-        "Cache-Control": "public, max-age=31536000, immutable",
+        "Cache-Control": control,
         "Vary": "Accept-Encoding",
         "X-Content-Type-Options": "nosniff",
     }

@@ -33,6 +33,8 @@ class _Batch(Generic[Answer]):
 
     def __init__(self) -> None:
         self.readers: set[asyncio.Future[None]] = set()
+        self.running = False
+        """Whether it counts among those that run for its question."""
 
 
 class SharedReads(Generic[Answer]):
@@ -65,6 +67,7 @@ class SharedReads(Generic[Answer]):
             if not batch.readers:
                 self._close(question, batch)
                 batch.query.cancel()
+                self._leave(question, batch)  # it may take its time to be cancelled
         if not batch.query.done():
             raise TimeoutError
         return batch.query.result()
@@ -83,11 +86,12 @@ class SharedReads(Generic[Answer]):
             self._close(question, batch)
             raise
         self._running[question] = self._running.get(question, 0) + 1
+        batch.running = True
         try:
             return await ask(partial(self._close, question, batch))
         finally:
             self._close(question, batch)
-            self._end(question)
+            self._leave(question, batch)
 
     async def _turn(self, question: Hashable) -> None:
         """Only one batch is open, so only one waits here."""
@@ -106,7 +110,11 @@ class SharedReads(Generic[Answer]):
             else:
                 return
 
-    def _end(self, question: Hashable) -> None:
+    def _leave(self, question: Hashable, batch: _Batch[Answer]) -> None:
+        """Lets the next batch take its place."""
+        if not batch.running:
+            return
+        batch.running = False
         if running := self._running.pop(question) - 1:
             self._running[question] = running
         if ended := self._ended.pop(question, None):

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as xml
 
 import feedparser  # type: ignore[import-untyped]  # ships no types
 import pytest
+from fastapi import FastAPI
 from httpx2 import AsyncClient
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # ships no types
 from sqlalchemy import text
@@ -194,6 +195,32 @@ async def test_what_came_back_is_not_deleted(client: AsyncClient, db: AsyncSessi
     response = await client.get("/feed.atom")
     assert not list(xml.fromstring(response.content).iter(DELETED))
     assert len((await atom(client)).entries) == 1
+
+
+async def test_another_name_of_the_server_is_another_document(
+    client: AsyncClient, app: FastAPI
+) -> None:
+    app.state.settings = app.state.settings.model_copy(update={"public_url": None})
+    for path in ("/feed.atom", "/feed.json"):
+        tag = (await client.get(path)).headers["etag"]
+        for host, status in (("test", 304), ("evil.example", 200)):
+            headers = {"If-None-Match": tag, "Host": host}
+            response = await client.get(path, headers=headers)
+            assert response.status_code == status
+            assert response.headers["vary"] == "Host, Origin"
+        assert (await client.head(path)).status_code == 200
+
+
+async def test_a_page_of_another_length_leads_to_its_like(
+    client: AsyncClient, db: AsyncSession
+) -> None:
+    agent = {"id": NOBODY, "username": "@x", "name": "X"}
+    payload = {"sort_date": "2026-01-02T12:00:00+00:00", "agent": agent}
+    await add_rows(db, *(row(n, seconds=n, payload=payload) for n in range(1, 8)))
+    feed = await json_feed(client, limit=3)
+    assert feed["feed_url"] == "https://worlds.example/feed.json?limit=3"
+    assert "limit=3" in feed["next_url"]
+    assert 'href="/?limit=3&amp;cursor=' in (await client.get("/?limit=3")).text
 
 
 async def test_an_empty_feed_is_valid(client: AsyncClient) -> None:

@@ -7,8 +7,10 @@ from contextlib import AbstractContextManager
 from html.parser import HTMLParser
 from typing import Any
 
+import psycopg
 import pytest
 from httpx2 import AsyncClient, Response
+from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -278,15 +280,33 @@ async def test_facts_are_part_of_the_tag(
     assert "other" in response.text
 
 
-async def test_caches_ask_unless_the_page_is_old(client: AsyncClient, db: AsyncSession) -> None:
-    await add_rows(db, row(1, payload=REGISTERED))
-    assert (await client.get("/feed.json")).headers["cache-control"] == "no-cache"
-    for path in ("/", "/feed.json", "/feed.atom"):
-        recent = await client.get(path, params={"cursor": "2999-01-01"})
-        assert recent.headers["cache-control"] == "no-cache"
-        old = await client.get(path, params={"cursor": "2020-01-01"})
-        assert old.headers["cache-control"] == "public, max-age=3600"
-    assert (await client.get("/api/feed?cursor=2020-01-01")).headers["cache-control"] == "no-cache"
+async def test_caches_ask_before_they_use_a_page(client: AsyncClient) -> None:
+    for path in ("/", "/feed.json", "/feed.atom", "/api/feed"):
+        for cursor in ("2999-01-01", "2020-01-01"):
+            response = await client.get(path, params={"cursor": cursor})
+            assert response.headers["cache-control"] == "no-cache"
+
+
+async def test_a_tag_that_lists_transactions_is_taken_as_a_whole(
+    client: AsyncClient, db: AsyncSession, database_url: str
+) -> None:
+    """Its end could be another position: that of the time after one of them was committed."""
+    write = "INSERT INTO platform_feed_events (event_type, payload) VALUES ('agent_registered', %s)"
+
+    def written(number: int) -> psycopg.Connection:
+        connection = psycopg.connect(database_url)
+        connection.execute(write, (Jsonb(REGISTERED | {"id": str(number), "type": "x"}),))
+        return connection
+
+    with written(1) as first, written(2) as second, written(3) as third:
+        third.commit()
+        tag = (await client.get("/api/feed")).headers["etag"]
+        assert "," in tag
+        headers = {"If-None-Match": tag}
+        assert (await client.get("/api/feed", headers=headers)).status_code == 304
+        second.commit()
+        assert (await client.get("/api/feed", headers=headers)).status_code == 200
+        first.commit()
 
 
 async def test_assets_are_kept_for_good(client: AsyncClient) -> None:
@@ -300,6 +320,9 @@ async def test_assets_are_kept_for_good(client: AsyncClient) -> None:
         response = await client.get(asset)
         assert response.status_code == 200
         assert "immutable" in response.headers["cache-control"]
+        other = await client.get(re.sub(r"[0-9a-f]{12}", "0123456789ab", asset))
+        assert other.content == response.content
+        assert other.headers["cache-control"] == "no-cache"
 
 
 async def test_pages_are_compressed_for_who_can_read_that(

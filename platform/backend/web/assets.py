@@ -5,6 +5,7 @@ A name changes with what it names, so browsers may keep an asset for good.
 
 import gzip
 import hashlib
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from web.environment import ENVIRONMENT, TEMPLATES
 from web.javascript import translate
 
+_DIGEST = re.compile(r"\.[0-9a-f]{12}\.")
 STATIC = Path(__file__).parent / "static"
 
 
@@ -23,6 +25,10 @@ class Asset(NamedTuple):
     body: bytes
     compressed: bytes
     """The body, by gzip."""
+
+    def is_called(self, name: str) -> bool:
+        """Whether that is its name, in this version or another."""
+        return _DIGEST.sub(".", name) == _DIGEST.sub(".", self.name)
 
 
 @cache

@@ -24,7 +24,14 @@ xml.register_namespace("at", TOMBSTONES)
 
 _REMOVED = """
     SELECT removed.event_type, removed.item_id, max(removed.at)
-    FROM (SELECT * FROM platform_feed_changes ORDER BY seq DESC NULLS LAST LIMIT 1000) AS removed
+    FROM (
+        (
+            SELECT * FROM platform_feed_changes
+            WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1000
+        )
+        UNION ALL
+        (SELECT * FROM platform_feed_changes WHERE seq IS NULL ORDER BY id DESC LIMIT 1000)
+    ) AS removed
     WHERE removed.op = 'remove' {conditions} AND NOT EXISTS (
         SELECT FROM platform_feed_events AS stored
         WHERE stored.event_type = removed.event_type AND stored.payload ->> 'id' = removed.item_id
@@ -50,16 +57,19 @@ def entry_id(event_type: str, item_id: str) -> str:
 
 
 def document(feed: Syndicated, gone: Iterable[tuple[Any, ...]]) -> bytes:
-    """The whole document, in UTF-8."""
+    """The whole document, in UTF-8. What is gone by now is no entry, although it was read."""
+    gone = list(gone)
+    left = {(event_type, item_id) for event_type, item_id, _ in gone}
+    items = [item for item in feed.items if (item["type"], item["id"]) not in left]
     root = xml.Element(f"{{{ATOM}}}feed")
     _text(root, "id", feed.id)
     _text(root, "title", feed.title)
-    _text(root, "updated", max((changed(item) for item in feed.items), default=feed.began))
+    _text(root, "updated", max(map(changed, items), default=feed.began))
     _link(root, "self", feed.url, "application/atom+xml")
     _link(root, "alternate", feed.home, "text/html")
     if feed.next:
         _link(root, "next", feed.next, "application/atom+xml")
-    for item in feed.items:
+    for item in items:
         _entry(root, item, feed)
     for event_type, item_id, when in gone:
         ref = entry_id(event_type, item_id)

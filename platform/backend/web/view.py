@@ -29,6 +29,10 @@ AREAS = (
 )
 
 
+PAGE = 20
+"""Items of a page where nothing else is asked for."""
+
+
 @dataclass(frozen=True)
 class View:
     """`path` is the page's own; `wanted` are the filters of its query, and `fixed` is the record
@@ -39,6 +43,7 @@ class View:
     wanted: Filter = EVERYTHING
     fixed: tuple[str, UUID] | None = None
     cursor: str | None = None
+    limit: int = PAGE
 
     @property
     def filter(self) -> Filter:
@@ -50,7 +55,8 @@ class View:
 
     def url(self, path: str | None = None, **changes: Any) -> str:
         """This view's address, or another's with some parameters changed. `type` is a sequence."""
-        parameters = {"type": self.wanted.types} | self.wanted.conditions() | changes
+        limit = {"limit": self.limit} if self.limit != PAGE else {}
+        parameters = {"type": self.wanted.types} | self.wanted.conditions() | limit | changes
         query = urlencode({k: v for k, v in parameters.items() if v}, doseq=True)
         return (path or self.path) + (f"?{query}" if query else "")
 

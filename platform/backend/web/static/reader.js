@@ -138,7 +138,7 @@ function settle(item) {
 function place(item) {
   const old = find(keyOf(item));
   const time = Date.parse(item.sort_date);
-  const newer = !old && "later" in feed.dataset && time > sorted(cards()[0] ?? feed);
+  const newer = !old && "later" in feed.dataset && time >= ceiling;
   if (newer) return;
   if (time < horizon()) return void steady(() => old?.remove(), old);
   const made = element(item);
@@ -191,6 +191,7 @@ addEventListener("scroll", () => {
 
 // ── older pages ──────────────────────────────────────────────────────────────────────────────────
 
+const ceiling = Date.parse(new URL(location).searchParams.get("cursor")?.split(/[~|]/)[0]);
 const more = () => document.getElementById("more");
 const cursor = () => new URL(more().href).searchParams.get("cursor");
 let fetching = false;
@@ -225,7 +226,8 @@ async function older() {
   waiting = null;
   missed.forEach(apply);
   fetching = false;
-  if (more() === link && link.textContent === "Older" && nearEnd()) older();
+  const on = before !== generation || (more() === link && link.textContent === "Older");
+  if (on && nearEnd()) older();
 }
 
 function turn(link, cursor) {
@@ -327,19 +329,20 @@ function parse(block) {
 async function hear({ event, id, data }) {
   if (event === "bye") return data.retry;
   if (event === "slow") return 0;
-  if (event === "gone") await reload();
+  if (event === "gone") await reload(); // or else it fails here, and we come from `last` again
   if (event === "hello") {
     attempt = 0;
     say("on", "live");
     if (nearEnd()) older(); // what failed while there was no network
   }
-  if (id) last = id;
+  if (id && event !== "hello") last = id;
   if (event === "item" || event === "patch" || event === "remove") apply({ event, data });
 }
 
 /** The position is no longer kept: the page is fetched anew, and takes the place of this one. */
 async function reload() {
   const response = await fetch(location.href, { cache: "no-store" });
+  if (response.status === 404 && feed.dataset.only) return remove(feed.dataset.only);
   if (!response.ok) throw new Error(response.status);
   const text = await response.text();
   const html = trusted ? trusted.createHTML(text) : text;
