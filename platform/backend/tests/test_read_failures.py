@@ -242,5 +242,6 @@ def test_overload_slows_all_readers_alike(
     assert sum(measured.statuses.values()) == 6000
     assert measured.statuses[200] > 0
     assert measured.without_retry_after == 0
-    assert measured.p99 < 10 * measured.p50, measured
+    # Where most share a query, the slowest may be many times slower and yet in time.
+    assert measured.p99 < max(10 * measured.p50, PAGE_QUEUE_SECONDS), measured
     check_pages([httpx2.get(f"{server.url}{path}") for path in PATHS])

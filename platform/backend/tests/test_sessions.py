@@ -1,5 +1,6 @@
 """Sessions whose connections the database ends: what the next request gets."""
 
+import asyncio
 import select
 from typing import Any
 
@@ -28,6 +29,9 @@ async def test_a_connection_that_died_while_idle_is_replaced(
             pids = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
             ours = " WHERE datname = current_database() AND pid <> pg_backend_pid()"
             assert observer.execute(pids + ours).fetchone() != (0,)
+            left = "SELECT count(*) FROM pg_stat_activity"
+            while observer.execute(left + ours).fetchone() != (0,):  # noqa: ASYNC110 - no event tells
+                await asyncio.sleep(0.01)
         assert (await client.get(path)).status_code == 200
 
 

@@ -245,6 +245,9 @@ function turn(link, cursor) {
 
 const nearEnd = () => more() && more().getBoundingClientRect().top < innerHeight + 800;
 
+// The observer tells of changes only: who scrolls on to the new end at once is there all the time.
+addEventListener("scroll", () => more()?.textContent === "Older" && nearEnd() && older(), { passive: true });
+
 const foot = document.querySelector("nav.more");
 if (foot) {
   new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && older(), {
