@@ -117,7 +117,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
     hub: Hub | None = app.state.hub
     await database.open()
-    await database.warm(*Selection(20).statement())
+    await database.warm(*Selection().statement())
     app.openapi()  # builds the routes, which FastAPI else leaves to the first request: 0.4 s
     tasks = [asyncio.create_task(work) for work in _background(app.state.settings, database, hub)]
     try:

@@ -19,12 +19,13 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import feed
+from api.paging import read_page
 from api.problems import database_error, shape
 from core.errors import PlatformError
 from db.session import Database
 from feed.filters import Filter, Links
 from feed.item_type import EventType
-from feed.page import Cursor, Selection
+from feed.page import PAGE_SIZE, Cursor, Selection
 
 LIMIT = re.compile("[1-9]|[1-4][0-9]|50")
 ID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -36,7 +37,7 @@ async def _page(request: Request, wanted: Selection, database: Database) -> Resp
 
 
 async def _stream(_: Request, wanted: Selection, database: Database) -> Response:
-    return await feed.feed_stream(await feed.read_page(wanted, database))
+    return await feed.feed_stream(await read_page(wanted, database))
 
 
 HANDLERS: dict[str, Callable[[Request, Selection, Database], Awaitable[Response]]] = {
@@ -78,7 +79,7 @@ def selection(query: bytes) -> Selection | None:
             return None
         else:
             once[name] = value
-    limit = once.pop("limit", "20")
+    limit = once.pop("limit", str(PAGE_SIZE))
     try:
         cursor = Cursor.parse(once.pop("cursor")) if "cursor" in once else None
     except ValueError:

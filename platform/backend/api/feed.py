@@ -13,12 +13,9 @@ import orjson
 from fastapi import APIRouter, Depends, Response
 
 from api.conditional import Tags, not_modified
-from api.deps import get_database
-from api.paging import Asked
+from api.paging import Asked, Pages, ReadPage, read_page
 from api.sse import SSE_HEADERS, frame
 from core.settings import VERSION
-from db.session import Database
-from feed.page import Page
 from feed.wire import ascii_json
 from schemas.feed import SSE_PAGE, UNCHANGED, JsonPage
 
@@ -26,23 +23,10 @@ router = APIRouter(tags=["feed"])
 tags = Tags(VERSION)
 
 
-async def read_page(
-    wanted: Asked,
-    database: Annotated[Database, Depends(get_database)],
-) -> Page:
-    """One statement, one round trip, which starts after the request came; those who ask for the
-    same page at the same time share it. 503 when too many wait, or the database does not answer.
-    """
-    return Page.of(await database.read_shared(*wanted.statement()), wanted.limit)
-
-
-ReadPage = Annotated[Page, Depends(read_page)]
-
-
 @router.get("/feed", response_model=JsonPage, responses=UNCHANGED)
 async def feed(
     wanted: Asked,
-    database: Annotated[Database, Depends(get_database)],
+    database: Pages,
     known: Annotated[str | None, Depends(tags.known)],
 ) -> Response:
     """A page of the feed, newest first. `next_cursor` is null on the last page."""

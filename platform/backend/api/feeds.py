@@ -4,13 +4,11 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.conditional import Tags, not_modified
-from api.deps import AppSettings, get_database
-from api.paging import Asked
-from db.session import Database
+from api.deps import AppSettings
+from api.paging import Asked, Pages, read_page
 from feed.page import Page
 from web import atom, jsonfeed, render
 from web.assets import version
@@ -18,7 +16,6 @@ from web.formats import Syndicated
 from web.view import View
 
 router = APIRouter(tags=["feed"])
-Pages = Annotated[Database, Depends(get_database)]
 
 
 @dataclass
@@ -40,8 +37,7 @@ class Syndication:
         # The same items under another name of the server are another document.
         tags = Tags(f"{version()}-{hashlib.sha256(self.base.encode()).hexdigest()[:8]}")
         known = await tags.known(self.request)
-        selection = replace(self.asked, known=known)
-        page = Page.of(await self.database.read_shared(*selection.statement()), selection.limit)
+        page = await read_page(replace(self.asked, known=known), self.database)
         headers = tags.headers(page.live_from) | {"Vary": "Host"}
         return None if page.live_from == known else page, headers
 
@@ -55,7 +51,7 @@ class Syndication:
             url=self.base + view.url(cursor=self.request.query_params.get("cursor")),
             home=self.base + view.url("/"),
             next=self.base + view.url(cursor=page.next_cursor) if page.next_cursor else None,
-            items=[orjson.loads(item) for item in page.items],
+            items=render.items_of(page),
         )
 
 

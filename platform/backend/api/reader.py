@@ -15,12 +15,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.conditional import Tags, not_modified
-from api.deps import get_database
 from api.html import HEADERS, HtmlRoute, html, takes_gzip
-from api.paging import Asked
+from api.paging import Asked, Pages, read_page
 from core.errors import NotFound
-from db.session import Database
-from feed.page import Page
 from web import render
 from web.assets import assets, version
 from web.entities import ITEM, PATHS, STATEMENTS
@@ -28,7 +25,6 @@ from web.view import View
 
 router = APIRouter(route_class=HtmlRoute, include_in_schema=False)
 tags = Tags(version())
-Pages = Annotated[Database, Depends(get_database)]
 Known = Annotated[str | None, Depends(tags.known)]
 After = Annotated[str | None, Query()]
 GET = ["GET", "HEAD"]
@@ -39,8 +35,7 @@ async def feed(
     request: Request, database: Pages, asked: Asked, known: Known, cursor: After = None
 ) -> Response:
     """The feed, newest first, under any filter."""
-    selection = replace(asked, known=known)
-    page = Page.of(await database.read_shared(*selection.statement()), selection.limit)
+    page = await read_page(replace(asked, known=known), database)
     headers = tags.headers(page.live_from)
     if page.live_from == known:
         return not_modified(HEADERS | headers)
@@ -69,8 +64,7 @@ def entity_page(kind: str, path: str) -> Callable[..., Awaitable[Response]]:
         if seen == known:
             return not_modified(HEADERS | headers)
         view = View(f"/{path}/{id}", asked.wanted, (f"{kind}_id", id), cursor, asked.limit)
-        selection = replace(asked, wanted=view.filter)
-        found = Page.of(await database.read_shared(*selection.statement()), selection.limit)
+        found = await read_page(replace(asked, wanted=view.filter), database)
         return html(request, render.entity(kind, orjson.loads(facts), view, found), headers)
 
     return page

@@ -21,6 +21,7 @@ from typing import Any
 import psycopg
 
 from bench.history import fill
+from bench.speed.stage import resident
 from db.embedded import EmbeddedPostgres
 from db.migrate import upgrade
 
@@ -96,11 +97,9 @@ def _run(url: str, *words: str) -> Ran:
 def _memory(pid: int) -> float:
     """Resident memory in MiB; 0 when the process has just gone."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
+        return resident(pid) / 1024
+    except (FileNotFoundError, IndexError):
         return 0
-    kib = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
-    return int(kib[0]) / 1024 if kib else 0
 
 
 def _copies(url: str) -> dict[str, float]:

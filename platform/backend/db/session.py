@@ -173,7 +173,7 @@ def _find_out_the_dead(connection: Any, record: Any, _: object) -> None:
     An idle connection has nothing to read but its end. Looking costs no round trip, unlike a ping.
     Where a new one is dead as well, the database is away: raises psycopg.OperationalError.
     """
-    new = not record.info.setdefault("used", False)
+    new = "used" not in record.info
     record.info["used"] = True
     socket = select.poll()
     socket.register(connection.driver_connection.fileno(), select.POLLIN)

@@ -87,6 +87,10 @@ class Page:
         return cls([row[3] for row in rows], cursor, live_from)
 
 
+PAGE_SIZE = 20
+"""Items of a page where nothing else is asked for."""
+
+
 @dataclass(frozen=True)
 class Selection:
     """What a reader asked for: at most `limit` items after `cursor`, under every given filter.
@@ -94,7 +98,7 @@ class Selection:
     `known` is the `live_from` of the page that the reader has. While that stands, no item is read.
     """
 
-    limit: int
+    limit: int = PAGE_SIZE
     cursor: Cursor | None = None
     wanted: Filter = EVERYTHING
     known: str | None = None

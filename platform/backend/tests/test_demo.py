@@ -12,7 +12,7 @@ from scripts.demo_stage import HEADLINES, is_rate_limited
 from tests.support import bodies
 from tests.support.answers import ok
 from tests.support.feed import feed, types
-from tests.support.machine import free_port
+from tests.support.ports import free_port
 from tests.support.server import BACKEND, ServerProcess
 
 DEMO_SECONDS = 100

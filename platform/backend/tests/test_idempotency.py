@@ -20,7 +20,7 @@ from db.models import IdempotencyKey, Proposal
 from db.session import Database
 from main import create_app
 from tests.support import bodies
-from tests.support.machine import free_port
+from tests.support.ports import free_port
 
 Client = httpx2.AsyncClient
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 from tests.support.browser import Reader, key, reader
 from tests.support.items import Item, numbered, put
 from tests.support.live import Connection, by_hand, drop, health, touch
-from tests.support.machine import free_port
+from tests.support.ports import free_port
 from tests.support.rows import NOON
 from tests.support.server import ServerProcess, StartServer
 

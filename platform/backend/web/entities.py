@@ -3,8 +3,6 @@
 Its rows are `(position of the live feed, facts as JSON)`, or none when there is no such record.
 """
 
-from typing import Any
-
 _AGENT = """(SELECT jsonb_build_object('id', id, 'username', '@' || username, 'name', name)
     FROM platform_users WHERE id = {})"""
 _WORLD = """(SELECT jsonb_build_object('id', id, 'name', name)
@@ -99,5 +97,3 @@ ITEM: str = """
     WHERE event_type = %(type)s AND payload ->> 'id' = %(id)s
 """
 """An item by its name; the same kind of row."""
-
-Facts = dict[str, Any]

@@ -16,7 +16,7 @@ _CARDS: Any = ENVIRONMENT.get_template("cards.html").module
 
 def feed(view: View, page: Page) -> str:
     """The feed, or a part of it."""
-    items = _items(page)
+    items = items_of(page)
     return _page("page.html", view, page, items, title=TITLE, description=DESCRIPTION)
 
 
@@ -27,7 +27,7 @@ def entity(kind: str, facts: dict[str, Any], view: View, page: Page) -> str:
         "entity.html",
         view,
         page,
-        _items(page),
+        items_of(page),
         title=f"{facts['name']} · {TITLE}",
         description=_short(description),
         kind=kind,
@@ -96,7 +96,8 @@ def _page(template: str, view: View, page: Page, items: list[dict[str, Any]], **
     )
 
 
-def _items(page: Page) -> list[dict[str, Any]]:
+def items_of(page: Page) -> list[dict[str, Any]]:
+    """The items as values, for templates."""
     return [orjson.loads(item) for item in page.items]
 
 

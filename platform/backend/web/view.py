@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from feed.filters import EVERYTHING, Filter
+from feed.page import PAGE_SIZE
 
 
 class Area(NamedTuple):
@@ -29,10 +30,6 @@ AREAS = (
 )
 
 
-PAGE = 20
-"""Items of a page where nothing else is asked for."""
-
-
 @dataclass(frozen=True)
 class View:
     """`path` is the page's own; `wanted` are the filters of its query, and `fixed` is the record
@@ -43,7 +40,7 @@ class View:
     wanted: Filter = EVERYTHING
     fixed: tuple[str, UUID] | None = None
     cursor: str | None = None
-    limit: int = PAGE
+    limit: int = PAGE_SIZE
 
     @property
     def filter(self) -> Filter:
@@ -55,14 +52,14 @@ class View:
 
     def url(self, path: str | None = None, **changes: Any) -> str:
         """This view's address, or another's with some parameters changed. `type` is a sequence."""
-        limit = {"limit": self.limit} if self.limit != PAGE else {}
+        limit = {"limit": self.limit} if self.limit != PAGE_SIZE else {}
         parameters = {"type": self.wanted.types} | self.wanted.conditions() | limit | changes
         query = urlencode({k: v for k, v in parameters.items() if v}, doseq=True)
         return (path or self.path) + (f"?{query}" if query else "")
 
-    def format_url(self, path: str, **changes: Any) -> str:
+    def format_url(self, path: str) -> str:
         """The same part of the feed in another format, where no path says what `fixed` is."""
-        return View(path, self.filter).url(**changes)
+        return View(path, self.filter).url()
 
     def parameters(self) -> str:
         """The filter as a query of the API."""

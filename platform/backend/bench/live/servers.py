@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx2
+
+from tests.support.ports import free_port
 
 BACKEND = Path(__file__).parents[2]
 START_SECONDS = 60.0
@@ -27,7 +28,7 @@ class Server:
 
     def __init__(self, directory: Path, user: str, environment: Mapping[str, str]) -> None:
         self.user = user
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._stdout, self._stderr = directory / f"{user}.stdout", directory / f"{user}.stderr"
         own = {"PORT": str(self.port), "DATA_DIR": str(directory)}
@@ -110,9 +111,3 @@ class Fleet:
     def heads(self) -> list[int]:
         """How far each server's live feed is; -1 where there is none just now."""
         return [int(server.live().get("head", -1)) for server in self.servers]
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

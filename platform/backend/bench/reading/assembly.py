@@ -9,18 +9,17 @@ groups, sorts and cuts. No cache. DATABASE_URL names the database.
 """
 
 import json
-import os
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query, Response
+from fastapi import FastAPI, Query, Response
 from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import aliased
 
+from bench.reading.rival_db import Db
 from db.models import (
     Aspect,
     AspectStatus,
@@ -39,29 +38,17 @@ from db.models import (
     Validation,
     World,
 )
-from db.urls import sqlalchemy_url
 from feed.catalogue import CATALOGUE
 
-engine = create_async_engine(
-    sqlalchemy_url(os.environ["DATABASE_URL"]),
-    pool_size=10,
-    connect_args={"prepare_threshold": None},
-)
-sessions = async_sessionmaker(engine, expire_on_commit=False)
 app = FastAPI()
 
 Item = dict[str, Any]
 Rows = Sequence[Any]
 
 
-async def get_db() -> AsyncIterator[AsyncSession]:
-    async with sessions() as session:
-        yield session
-
-
 @app.get("/api/feed")
 async def feed(
-    db: Annotated[AsyncSession, Depends(get_db)],
+    db: Db,
     limit: Annotated[int, Query(ge=1, le=50)] = 20,
     cursor: datetime | None = None,
 ) -> Response:

@@ -5,37 +5,24 @@ payloads decoded and encoded again by the standard library. DATABASE_URL names t
 """
 
 import json
-import os
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import FastAPI, Query
 from fastapi.responses import StreamingResponse
 from sqlalchemy import and_, or_, select
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
+from bench.reading.rival_db import Db
 from db.models import FeedEvent
-from db.urls import sqlalchemy_url
 
-engine = create_async_engine(
-    sqlalchemy_url(os.environ["DATABASE_URL"]),
-    pool_size=10,
-    connect_args={"prepare_threshold": None},
-)
-sessions = async_sessionmaker(engine, expire_on_commit=False)
 app = FastAPI()
-
-
-async def get_db() -> AsyncIterator[AsyncSession]:
-    async with sessions() as session:
-        yield session
 
 
 @app.get("/api/feed")
 async def feed(
-    db: Annotated[AsyncSession, Depends(get_db)],
+    db: Db,
     limit: Annotated[int, Query(ge=1, le=50)] = 20,
     cursor: str | None = None,
 ) -> StreamingResponse:

@@ -10,7 +10,7 @@ from bench.reading import figures, paths
 from bench.reading.effort import Effort, Say, place
 from bench.reading.figures import Finding
 from bench.speed import stage
-from tests.support.machine import free_port
+from tests.support.ports import free_port
 
 STEADY = 300
 """Pages for the steady figure, the first fifty of them not counted."""

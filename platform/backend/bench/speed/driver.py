@@ -7,44 +7,32 @@ rows arrive, and that is all.
 """
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from urllib.parse import parse_qs, urlsplit
-from uuid import UUID
+from urllib.parse import urlsplit
 
 import psycopg
 import uvloop
 
-from bench.speed.client import BACKEND, Load
+from api import fast_lane
+from bench.speed.client import Load, measured
 from db.session import RawJson
-from feed.filters import Filter, Links
-from feed.page import Cursor, Selection
+from feed.page import Selection
 
 
 def selection(path: str) -> Selection:
     """What a path asks for."""
-    query = parse_qs(urlsplit(path).query)
-    links = Links(**{name: UUID(query[name][0]) for name in Links._fields if name in query})
-    cursor = Cursor.parse(query["cursor"][0]) if "cursor" in query else None
-    limit = int(query.get("limit", ["20"])[0])
-    return Selection(limit, cursor, Filter(tuple(sorted(query.get("type", ()))), links))
+    found = fast_lane.selection(urlsplit(path).query.encode())
+    assert found, f"{path} would not take the fast lane"
+    return found
 
 
 def loop(url: str, paths: Sequence[str], *, seconds: float, warm_seconds: float = 0.3) -> Load:
     """Runs the selects of these paths, round and round, for so long."""
     wanted = {"url": url, "paths": list(paths), "seconds": seconds, "warm_seconds": warm_seconds}
-    ran = subprocess.run(
-        [sys.executable, "-m", "bench.speed.driver"],
-        input=json.dumps(wanted),
-        cwd=BACKEND,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return Load(**json.loads(ran.stdout))
+    return measured("bench.speed.driver", wanted)
 
 
 async def _main(url: str, paths: list[str], seconds: float, warm_seconds: float) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.speed.stage import resident
+from tests.support.ports import free_port
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_nchan_module.so")
 
@@ -68,7 +69,7 @@ def nginx(path: str) -> Iterator[Nginx]:
     with tempfile.TemporaryDirectory(prefix="worldfeed-nginx-") as name:
         directory = Path(name)
         directory.chmod(0o755)
-        port = _free_port()
+        port = free_port()
         text = CONFIGURATION.format(module=MODULE, directory=directory, port=port)
         (directory / "conf").write_text(text)
         command = [path, "-e", str(directory / "error.log"), "-c", str(directory / "conf")]
@@ -79,13 +80,6 @@ def nginx(path: str) -> Iterator[Nginx]:
         finally:
             process.terminate()
             process.wait(10)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes], directory: Path) -> None:

@@ -1,20 +1,11 @@
 """What tests need from the machine that they run on."""
 
 import os
-import socket
 from typing import NoReturn
 
 import pytest
 
 from core.settings import Settings
-
-
-def free_port() -> int:
-    """A loopback port on which nobody listens at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def missing(reason: str) -> NoReturn:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.support.machine import free_port
+from tests.support.ports import free_port
 from tests.support.postgres import by_way_of
 
 NOBODY = 65534

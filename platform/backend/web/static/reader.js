@@ -10,7 +10,6 @@ const spoken = document.getElementById("spoken");
 const empty = document.getElementById("empty");
 const status = document.getElementById("status");
 
-const PAGE = 20;
 const SILENCE = 40_000; // the server says something every 15 s
 const RESTS_AFTER = 60_000; // a hidden page lets go of its connection
 const PATIENCE = [500, 15_000]; // between attempts, from … to, in milliseconds
@@ -158,7 +157,7 @@ function remove(key) {
   const end = () => {
     gone.remove();
     furnish();
-    if (nearEnd()) older();
+    look();
   };
   if (calm() || gone.getBoundingClientRect().bottom <= 0) return steady(end, gone);
   gone.id = ""; // another one with this name may come meanwhile
@@ -210,7 +209,6 @@ async function older() {
   const before = generation;
   try {
     const query = new URLSearchParams(feed.dataset.filter);
-    query.set("limit", PAGE);
     query.set("cursor", cursor());
     const response = await fetch(`/api/feed?${query}`);
     if (!response.ok) throw new Error(response.status);
@@ -226,8 +224,7 @@ async function older() {
   waiting = null;
   missed.forEach(apply);
   fetching = false;
-  const on = before !== generation || (more() === link && link.textContent === "Older");
-  if (on && nearEnd()) older();
+  if (before !== generation || link.textContent === "Older") look();
 }
 
 function turn(link, cursor) {
@@ -243,16 +240,21 @@ function turn(link, cursor) {
   link.textContent = "Older";
 }
 
-const nearEnd = () => more() && more().getBoundingClientRect().top < innerHeight + 800;
-
-// The observer tells of changes only: who scrolls on to the new end at once is there all the time.
-addEventListener("scroll", () => more()?.textContent === "Older" && nearEnd() && older(), { passive: true });
-
 const foot = document.querySelector("nav.more");
+const observer = new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && older(), {
+  rootMargin: "800px",
+});
+
+/** Has the observer look whether the end is near. By itself it tells of changes only: who scrolls to the
+ * new end at once is there all the time. */
+function look() {
+  if (!foot) return;
+  observer.unobserve(foot);
+  observer.observe(foot);
+}
+
 if (foot) {
-  new IntersectionObserver((seen) => seen.some((one) => one.isIntersecting) && older(), {
-    rootMargin: "800px",
-  }).observe(foot);
+  look();
   foot.addEventListener("click", (event) => {
     if (event.target !== more() || event.metaKey || event.ctrlKey || event.shiftKey) return;
     event.preventDefault();
@@ -336,7 +338,7 @@ async function hear({ event, id, data }) {
   if (event === "hello") {
     attempt = 0;
     say("on", "live");
-    if (nearEnd()) older(); // what failed while there was no network
+    look(); // what failed while there was no network
   }
   if (id && event !== "hello") last = id;
   if (event === "item" || event === "patch" || event === "remove") apply({ event, data });
@@ -358,7 +360,7 @@ async function reload() {
   foot?.replaceChildren(...(page.querySelector("nav.more")?.children ?? []));
   fresh.clear();
   tell();
-  if (nearEnd()) older();
+  look();
 }
 
 let resting = false;
