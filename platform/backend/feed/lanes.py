@@ -1,7 +1,7 @@
 """Long work in lanes: while the database works for one, the process works for another."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from itertools import islice
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ LANES = 2
 """One process has one core's worth of work: a third lane would only hold memory."""
 
 
-async def in_lanes(streams: Iterable[AsyncIterator[T]], lanes: int) -> AsyncIterator[T]:
+async def in_lanes(streams: Iterable[AsyncIterator[T]], lanes: int) -> AsyncGenerator[T]:
     """Goes through streams, `lanes` of them at once, and yields what they bring as it comes.
 
     The first fault ends all of them. A stream goes on when the reader has taken what it brought:

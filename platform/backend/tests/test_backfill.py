@@ -1,6 +1,7 @@
 """An old database gets its feed, whatever it holds, whoever writes meanwhile and whatever dies."""
 
 import asyncio
+import itertools
 import os
 import random
 import signal
@@ -8,7 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,15 +18,15 @@ import psycopg
 import pytest
 from alembic import command as alembic
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bench.history import fill as fill_history
 from core.settings import Settings
 from db.migrate import config, upgrade
-from db.models import FeedProgress
+from db.models import FeedEvent, FeedProgress
 from db.session import Database
-from feed.row import Underivable
+from feed.row import Row, Underivable
 from tests.support import bodies
 from tests.support.agents import Agent, register
 from tests.support.answers import ok
@@ -34,6 +35,7 @@ from tests.support.server import BACKEND, ServerProcess, StartServer
 from tests.support.truth import is_true, rebuilds_the_same, report
 from tests.test_catalogue import rich_history
 from utils.feed_backfill import Backfill, fill
+from utils.feed_events import add_feed_rows
 from utils.feed_repair import repair
 
 Client = httpx2.AsyncClient
@@ -272,16 +274,42 @@ async def test_it_goes_on_where_it_stopped(client: Client, app: FastAPI, db: Asy
     whole = sum([filled.seen async for filled in fill(Backfill(app.state.database))])
     await empty(db)
     first = []
-    async for filled in fill(Backfill(app.state.database, batch=2)):
-        first.append(filled.seen)
-        if len(first) == 9:
-            break
+    async with aclosing(fill(Backfill(app.state.database, batch=2))) as filling:
+        async for filled in filling:
+            first.append(filled.seen)
+            if len(first) == 9:
+                break
     noted = (await db.scalars(text("SELECT name FROM platform_feed_progress"))).all()
     assert noted == ["backfill/all/all"]
     rest = [filled.seen async for filled in fill(Backfill(app.state.database, batch=2))]
     # What the other lane had just done is seen by neither.
     assert sum(rest) <= whole - sum(first) + 1
     await is_true(app.state.database)
+
+
+async def test_a_batch_can_be_ended_at_any_moment(
+    client: Client, app: FastAPI, db: AsyncSession
+) -> None:
+    """A server that waits for the rows of a COPY hears of no cancellation."""
+    await rich_history(client, db)
+    event = await db.scalar(select(FeedEvent).limit(1))
+    assert event is not None
+    row = Row(*(getattr(event, column) for column in Row._fields))
+
+    async def add() -> None:
+        async with app.state.database.session() as own:
+            await add_feed_rows(own, [row])
+
+    for moment in itertools.count():
+        work = asyncio.create_task(add())
+        for _ in range(moment):
+            await asyncio.sleep(0)
+        if work.done():
+            break
+        work.cancel()
+        done, _ = await asyncio.wait([work], timeout=5)
+        assert done, f"cancelled at moment {moment}, it hangs"
+    assert moment > 10
 
 
 async def count(db: AsyncSession) -> int:

@@ -70,5 +70,5 @@ async def test_whoever_leaves_early_leaves_nothing_running() -> None:
     before = asyncio.all_tasks()
     stream = in_lanes([numbers(0, []), numbers(10, [])], 2)
     await anext(stream)
-    await stream.aclose()  # type: ignore[attr-defined]  # a generator
+    await stream.aclose()
     assert asyncio.all_tasks() == before

@@ -14,7 +14,8 @@ its transaction.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -83,7 +84,7 @@ async def count_records(backfill: Backfill) -> int:
         return sum([await source.count(db) for source in backfill.sources])
 
 
-async def fill(backfill: Backfill) -> AsyncIterator[Filled]:
+async def fill(backfill: Backfill) -> AsyncGenerator[Filled]:
     """Runs to the end, batch by batch, from where an earlier run of that name stopped."""
     noted = await _positions(backfill)
     sources = [
@@ -91,8 +92,9 @@ async def fill(backfill: Backfill) -> AsyncIterator[Filled]:
         for source in backfill.sources
         if noted.get(source.name, ...) is not None
     ]
-    async for filled in in_lanes(sources, backfill.lanes):
-        yield filled
+    async with aclosing(in_lanes(sources, backfill.lanes)) as lanes:
+        async for filled in lanes:
+            yield filled
     await _forget(backfill)
 
 

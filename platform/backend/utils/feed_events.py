@@ -30,6 +30,7 @@ from feed.item import FeedItem, Identity
 from feed.item_type import ItemType
 from feed.row import Row, Underivable, finish, finish_all, row_id
 from feed.source import Source
+from utils.patience import to_the_end
 
 BATCH = 500
 """Records that are refreshed at once."""
@@ -165,15 +166,21 @@ async def add_feed_rows(db: AsyncSession, rows: Sequence[Row]) -> int:
     """
     await db.execute(_STAGE)
     connection = await (await db.connection()).get_raw_connection()
-    assert connection.driver_connection is not None
-    async with connection.driver_connection.cursor().copy(_COPY) as copy:
-        copy.set_types(["uuid", "text", "timestamptz", "text", "uuid", "uuid", "uuid", "uuid"])
-        for row in rows:
-            await copy.write_row(row._replace(payload=row.json))  # type: ignore[arg-type]  # as COPY takes it
+    await to_the_end(_copy(connection.driver_connection, rows))
     added: Any = await db.execute(_ADD_STAGED)
     await db.execute(_UNSTAGE)
     count: int = added.rowcount
     return count
+
+
+async def _copy(connection: Any, rows: Sequence[Row]) -> None:
+    """To the end, since a server that waits for the rows of a COPY hears of no cancellation. It
+    waits for nobody else: the table belongs to this transaction.
+    """
+    async with connection.cursor().copy(_COPY) as copy:
+        copy.set_types(["uuid", "text", "timestamptz", "text", "uuid", "uuid", "uuid", "uuid"])
+        for row in rows:
+            await copy.write_row(row._replace(payload=row.json))  # type: ignore[arg-type]  # as COPY takes it
 
 
 async def mark_as_import(db: AsyncSession) -> None:

@@ -1,9 +1,9 @@
-"""Trying again what another transaction got in the way of."""
+"""Trying again what another transaction got in the way of, and not stopping half-way."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 
@@ -28,3 +28,13 @@ async def patiently(work: Callable[[], Awaitable[T]]) -> T:
             log.warning("trying again: %s", error.orig)
             await asyncio.sleep(FIRST_PAUSE * 2**attempt)
     return await work()
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Does what must not be cut off: a cancellation waits for its end."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
