@@ -63,7 +63,7 @@ def live_writers(
     seconds: Annotated[int, typer.Option(min=1)] = 5,
 ) -> None:
     """What the live feed costs 64 writers."""
-    _tell(writers.measure(pairs, seconds, console.print))
+    _tell({of: writers.measure(of, pairs, seconds, console.print) for of in writers.WRITERS_OF})
 
 
 @app.command("live-latency")

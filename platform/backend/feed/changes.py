@@ -28,11 +28,15 @@ _CHANGES = """
                 AND id > (SELECT settled FROM platform_feed_log)
         ) AS ahead
     FROM {changes} AS change
-    LEFT JOIN platform_feed_events AS stored
-        ON stored.event_type = change.event_type AND stored.payload ->> 'id' = change.item_id
-        AND change.op <> 'remove'
+    LEFT JOIN LATERAL (
+        SELECT payload FROM platform_feed_events
+        WHERE event_type = change.event_type AND payload ->> 'id' = change.item_id
+            AND change.op <> 'remove'
+        OFFSET 0
+    ) AS stored ON true
     ORDER BY change.seq
 """
+# OFFSET 0: each item by the index. Without statistics PostgreSQL would rather read the whole feed.
 READ = _CHANGES.format(
     changes="""(
         SELECT * FROM platform_feed_changes

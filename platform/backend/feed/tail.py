@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 AT_ONCE = 1000
 """Changes that are stamped, or read, by one statement."""
 
-GAP, GAP_PER_CHANGE, LONGEST_GAP = 0.004, 0.0002, 0.025
+GAP, GAP_PER_CHANGE, LONGEST_GAP = 0.004, 0.0004, 0.05
 """Seconds between two looks at least: what comes in meanwhile is handled together. The more there
 is to do, the more it saves the writers, and the less readers notice.
 """
 
 SHORTEST, LONGEST = 0.005, 0.25
-"""Between these, in seconds, the pause adapts while nothing calls the tail."""
+"""Between these, in seconds, the pause grows while nothing calls the tail and nothing is found."""
 
 PATIENCE = 5.0
 """Seconds for an answer of the database."""
@@ -107,7 +107,9 @@ class Tail:
                 found = await self._look(connection)
                 if time.monotonic() > self._trim_at:
                     await self._trim(connection)
-                pause = self._pause(pause, found)
+                # A rival may have been too early for what we were called for. Whoever writes past
+                # the platform calls nobody, and seldom writes once.
+                pause = min(2 * pause, LONGEST) if found is False else SHORTEST
                 changes = max(0, self.ring.head - head)
                 if changes < AT_ONCE:  # else there is more
                     await asyncio.sleep(min(GAP + changes * GAP_PER_CHANGE, LONGEST_GAP))
@@ -164,14 +166,6 @@ class Tail:
             del changes[0]  # what is before a hole cannot be resumed
         self.ring.restart(log.epoch, log.head - len(changes))
         self.ring.append(changes)
-
-    def _pause(self, last: float, found: bool | None) -> float:
-        """How long to wait for a call, after a look that found something, nothing, or a rival."""
-        if found is None:
-            return SHORTEST  # what we were called for may have come too late for the rival
-        if self.listener.hears:
-            return LONGEST
-        return SHORTEST if found else min(2 * last, LONGEST)
 
     async def _rung(self, seconds: float) -> None:
         try:

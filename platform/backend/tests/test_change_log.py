@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from feed.changes import READ
 from feed.position import Position, Snapshot
 from tests.support.live import Connection, add, by_hand, drop, touch
 from tests.support.postgres import PostgresServer
@@ -274,6 +275,26 @@ def test_a_backlog_is_numbered_by_the_index(db: Connection) -> None:
     told = "\n".join(line for (line,) in plan)
     assert "feed_changes_seq_idx" in told
     assert "Sort" not in told
+
+
+# ── how it is read ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_item_is_read_by_index_with_statistics_or_without(db: Connection) -> None:
+    """PostgreSQL would read the whole feed for a few changes while it knows nothing about it."""
+    db.execute(
+        "INSERT INTO platform_feed_events (event_type, payload)"
+        " SELECT 'agent_registered', jsonb_build_object('id', n::text)"
+        " FROM generate_series(1, 5000) AS n"
+    )
+    while stamp(db):
+        pass
+    for _ in ("without", "with"):
+        plan = db.execute(f"EXPLAIN {READ}", {"after": 4990, "most": 1000}).fetchall()
+        steps = [line for (line,) in plan if "platform_feed_events" in line]
+        assert steps
+        assert not [step for step in steps if "Seq Scan" in step]
+        db.execute("ANALYZE")
 
 
 # ── positions ────────────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,7 @@ from utils.feed_events import UPSERT
 
 WRITERS = 64
 
+AGENT = "md5(':n')::uuid"
 VALUES = {
     "id": "gen_random_uuid()",
     "event_type": "'agent_registered'",
@@ -23,30 +24,50 @@ VALUES = {
     "dweller_id": "NULL",
     "story_id": "NULL",
 }
+RECORD = f"""
+INSERT INTO platform_users (id, type, username, name, api_key_hash)
+VALUES ({AGENT}, 'AGENT', 'writer-:n', 'Writer :n', md5(':n'));
+INSERT INTO platform_api_keys (user_id, key_hash, key_prefix) VALUES ({AGENT}, ':n', 'dsf_');
+"""
+
+WRITERS_OF = {
+    "registrations": (RECORD, VALUES | {"agent_id": AGENT}),
+    "items": ("", VALUES),
+}
+"""What a writer writes: as a registration does, the lightest write of the platform; and an item
+without any record, which nothing writes, to see the live feed's part as large as it can be.
+"""
 
 
-def transaction() -> str:
+def transaction(of: str) -> str:
     """Five milliseconds of other work, in the middle of which an item is written, by the statement
     that `emit_feed_event` sends.
     """
-    statement = re.sub(r":(\w+)", lambda name: VALUES[name[1]], str(UPSERT))
-    return f"BEGIN;\n{' '.join(statement.split())};\n\\sleep 5 ms\nCOMMIT;\n"
+    record, values = WRITERS_OF[of]
+    statement = re.sub(r":(\w+)", lambda name: values[name[1]], str(UPSERT))
+    return (
+        f"\\set n random(1, 9000000000000000)\n"
+        f"BEGIN;{record}\n{' '.join(statement.split())};\n\\sleep 5 ms\nCOMMIT;\n"
+    )
 
 
-def measure(pairs: int, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
+def measure(of: str, pairs: int, seconds: int, say: Callable[[str], None]) -> dict[str, Any]:
     """Transactions per second, with and without, in turns; the ratio of each pair."""
-    with stage.database() as url, psycopg.connect(url, autocommit=True) as db:
-        db.execute(stage.UNLINK)
+    script = transaction(of)
+    with (
+        stage.database() as url,
+        psycopg.connect(url, autocommit=True) as db,
+        stage.platform(url) as server,
+    ):
+        _run(url, script, seconds)  # to warm up
         runs: dict[str, list[float]] = {"with": [], "without": []}
-        with stage.platform(url) as server:
-            _run(url, seconds)  # to warm up
-            for pair in range(pairs):
-                say(f"pair {pair + 1} of {pairs}")
-                order = ["with", "without"] if pair % 2 else ["without", "with"]
-                for way in order:
-                    _switch(db, server, on=way == "with")
-                    runs[way].append(_run(url, seconds))
-                    _switch(db, server, on=True)
+        for pair in range(pairs):
+            say(f"{of}, pair {pair + 1} of {pairs}")
+            order = ["with", "without"] if pair % 2 else ["without", "with"]
+            for way in order:
+                _switch(db, server, on=way == "with")
+                runs[way].append(_run(url, script, seconds))
+                _switch(db, server, on=True)
     ratios = [on / off for on, off in zip(runs["with"], runs["without"], strict=True)]
     return {"transactions_per_second": runs, "ratios": ratios, "ratio": median(ratios)}
 
@@ -61,5 +82,5 @@ def _switch(db: psycopg.Connection, server: stage.Server, *, on: bool) -> None:
         server.pause()
 
 
-def _run(url: str, seconds: int) -> float:
-    return transactions_per_second(url, transaction(), clients=WRITERS, seconds=seconds)
+def _run(url: str, script: str, seconds: int) -> float:
+    return transactions_per_second(url, script, clients=WRITERS, seconds=seconds)
