@@ -1,4 +1,4 @@
-"""uvicorn as the platform runs it: one process, or several behind one socket.
+"""uvicorn as the platform runs it: one process, or several at one address.
 
 Besides serving, it hands the connection of each request to the application (api/outlets.py), and
 prints one line with the address when it is ready: sockets open, pools warm, numbers up to date.
@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 from typing import Any
 
 import typer
@@ -39,7 +40,7 @@ def run(settings: Settings) -> None:
     config = uvicorn.Config(
         "server:application", factory=True, workers=settings.workers, **_options(settings)
     )
-    _Workers(config, [config.bind_socket()]).run()
+    _Workers(config, [_listeners(config)]).run()
 
 
 def application() -> FastAPI:
@@ -63,6 +64,40 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = {CONNECTION: self._connection}  # type: ignore[dict-item]  # no JSON, as extensions usually are
+
+
+def _listeners(config: uvicorn.Config) -> socket.socket:
+    """A free address; where there is nothing better, as one socket that all workers wait at."""
+    shared = config.bind_socket()  # ends the process, with a word, if somebody listens there
+    if not sys.platform.startswith("linux"):
+        return shared
+    host, port = shared.getsockname()[:2]
+    shared.close()
+    return _Listeners(host, port)  # type: ignore[return-value]  # all that is asked of it here
+
+
+class _Listeners:
+    """An address at which every process that gets it listens by a socket of its own.
+
+    Linux divides connections evenly between sockets. Of workers that wait at the same one, whoever
+    is awake takes what there is: of 16 connections one worker was seen to get 16.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._reserved = _bind(host, port)  # nobody listens at it, so it gets no connection
+        self.getsockname = self._reserved.getsockname
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _bind, self.getsockname()[:2]
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind((host, port))
+    return listener
 
 
 class _Server(uvicorn.Server):

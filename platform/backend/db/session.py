@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import Unavailable
 from core.settings import Settings
+from db import with_commit
 from db.page_pool import PageConnection, PagePool
 from db.shared_reads import SharedReads
 from db.urls import libpq_url, sqlalchemy_url
@@ -62,6 +63,7 @@ class Database:
             json_deserializer=orjson.loads,
         )
         event.listen(self.engine.sync_engine, "checkout", _find_out_the_dead)
+        with_commit.install(self.engine)
         self.committed: Callable[[], None] = _nobody_cares
         """Called after each commit of a `session()`."""
         self.session = async_sessionmaker(

@@ -14,10 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from starlette.testclient import TestClient
 
 from api import fast_lane, problems
+from api.deps import Wanted
+from api.live import After
 from api.paging import Asked
 from feed.item_type import EventType
 from tests.support.answers import ok
+from tests.support.live import live_from
 from tests.support.rows import add_rows, row
+from tests.support.server import StartServer
 
 ordinary = FastAPI()
 problems.install(ordinary)
@@ -26,6 +30,11 @@ problems.install(ordinary)
 @ordinary.get("/page")
 async def page(wanted: Asked) -> str:
     return repr(wanted)
+
+
+@ordinary.get("/live")
+async def live(wanted: Wanted, after: After = None) -> str:
+    return repr(fast_lane.Following(wanted, after))
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +70,16 @@ IDS = st.sampled_from(
     ]
 )
 TYPES = st.one_of(st.sampled_from([kind.value for kind in EventType]), st.sampled_from(["", "x"]))
-PARAMETERS = st.one_of(
-    st.tuples(st.just("limit"), LIMITS),
-    st.tuples(st.just("cursor"), CURSORS),
+AFTER = st.sampled_from(["1f.7", "1f.7~5:9:6,8", "1f", ""])
+FILTERS = (
     st.tuples(st.just("type"), TYPES),
     st.tuples(st.sampled_from(["world_id", "agent_id", "dweller_id", "story_id"]), IDS),
     st.tuples(st.sampled_from(["other", "Limit", ""]), st.text(max_size=3)),
 )
+PARAMETERS = st.one_of(
+    st.tuples(st.just("limit"), LIMITS), st.tuples(st.just("cursor"), CURSORS), *FILTERS
+)
+OF_THE_LIVE_FEED = st.one_of(st.tuples(st.just("after"), AFTER), *FILTERS)
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -80,6 +92,25 @@ def test_what_it_understands_the_ordinary_way_understands_alike(
     if wanted is not None:
         answer = ordinary_way.get(f"/page?{text}")
         assert (answer.status_code, answer.json()) == (200, repr(wanted))
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=st.lists(OF_THE_LIVE_FEED, max_size=3))
+def test_streams_are_understood_alike(
+    ordinary_way: TestClient, query: list[tuple[str, str]]
+) -> None:
+    text = urlencode(query)
+    asked = fast_lane.following(text.encode())
+    if asked is not None:
+        answer = ordinary_way.get(f"/live?{text}")
+        assert (answer.status_code, answer.json()) == (200, repr(asked))
+
+
+@pytest.mark.parametrize(
+    "query", ["", "after=1f.7", f"type=story_created&world_id={UUID(int=1)}&after=1f.7"]
+)
+def test_it_takes_streams(query: str) -> None:
+    assert fast_lane.following(query.encode()) is not None
 
 
 @pytest.mark.parametrize(
@@ -110,6 +141,24 @@ async def test_both_ways_answer_alike(
         slow = await client.get(f"{path}?limit=7&no_such=1", headers=headers)
         assert (fast.status_code, fast.content) == (slow.status_code, slow.content)
         assert _told(fast) == _told(slow)
+
+
+def test_both_ways_open_the_same_stream(start_server: StartServer) -> None:
+    server = start_server()
+    here = live_from(server.url)
+    for headers in ({}, {"origin": "http://localhost:3000"}, {"last-event-id": here}):
+        told = []
+        for query in ("", "?no_such=1"):
+            with httpx2.stream("GET", f"{server.url}/api/feed/live{query}", headers=headers) as way:
+                answer = dict(way.headers)
+                del answer["date"]
+                told.append((way.status_code, answer, next(way.iter_lines())))
+        assert told[0] == told[1]
+    mistakes = ["after=x", "after=x&no_such=1"]
+    fast, slow = [httpx2.get(f"{server.url}/api/feed/live?{query}") for query in mistakes]
+    assert fast.status_code == 422
+    assert fast.json().keys() == slow.json().keys()
+    assert fast.json()["how_to_fix"] == slow.json()["how_to_fix"]
 
 
 async def test_both_ways_tell_an_unchanged_page(client: httpx2.AsyncClient) -> None:

@@ -25,6 +25,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Base, FeedRefresh, User, World
+from db.with_commit import send_with_commit
 from feed.catalogue import SOURCES
 from feed.item import FeedItem, Identity
 from feed.item_type import ItemType
@@ -58,7 +59,8 @@ async def emit_feed_event(
     story_id: UUID | None = None,
     created_at: datetime | None = None,
 ) -> None:
-    """Writes one finished item; one statement, no read.
+    """Writes one finished item: one statement, no read, no round trip of its own. It is sent with
+    the COMMIT, or before whatever comes next (db/with_commit.py).
 
     An item with the same type and `payload["id"]` gets the new payload and moves to the new time.
     `payload` holds the keys of the type's shape; `type`, `created_at` and `sort_date` are filled in
@@ -79,7 +81,7 @@ async def emit_feed_event(
         dweller_id=dweller_id,
         story_id=story_id,
     )
-    await _upsert(db, [finish(item)])
+    await send_with_commit(db, UPSERT, _as_params(finish(item)))
 
 
 async def refresh_feed_events(db: AsyncSession, entry: ItemType[...], *record_ids: UUID) -> None:
@@ -173,6 +175,10 @@ async def add_feed_rows(db: AsyncSession, rows: Sequence[Row]) -> int:
     return count
 
 
+def _as_params(row: Row) -> dict[str, Any]:
+    return row._asdict() | {"payload": row.json}
+
+
 async def _copy(connection: Any, rows: Sequence[Row]) -> None:
     """To the end, since a server that waits for the rows of a COPY hears of no cancellation. It
     waits for nobody else: the table belongs to this transaction.
@@ -194,10 +200,11 @@ async def _upsert(db: AsyncSession, rows: Collection[Row]) -> None:
     """
     if not rows:
         return
-    texts = [row._replace(payload=row.json) for row in sorted(rows)]  # type: ignore[arg-type]  # as text
-    if len(texts) == 1:
-        await db.execute(UPSERT, texts[0]._asdict())
+    if len(rows) == 1:
+        [row] = rows
+        await db.execute(UPSERT, _as_params(row))
         return
+    texts = [row._replace(payload=row.json) for row in sorted(rows)]  # type: ignore[arg-type]  # as text
     columns = zip(*texts, strict=True)
     await db.execute(_UPSERT_MANY, dict(zip(Row._fields, map(list, columns), strict=True)))
 

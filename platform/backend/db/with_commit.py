@@ -1,0 +1,100 @@
+"""Statements that travel with the COMMIT: one round trip for both.
+
+What a write says last, its item, needs no answer before the transaction ends. So it waits: for the
+commit, which takes it along in a pipeline, or for the next statement, which it goes before. The
+database gets all statements in the order in which they were given; an error shows where they are
+sent. A rollback forgets them, unsent.
+"""
+
+from functools import cache
+from typing import Any, NamedTuple
+
+import psycopg
+from sqlalchemy import Connection, Dialect, PoolProxiedConnection, TextClause, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.util import await_only
+
+WAITING = "statements that wait for the commit"
+"""Where they are: in the `info` of their connection. Connections of other engines have no such key,
+and statements do not wait there.
+"""
+
+
+class _Statement(NamedTuple):
+    text: str
+    params: dict[str, Any]
+
+
+def install(engine: AsyncEngine) -> None:
+    """Lets statements wait on the connections of this engine."""
+    listened = engine.sync_engine
+    event.listen(listened, "begin", _forget)
+    event.listen(listened, "rollback", _forget)
+    event.listen(listened, "before_cursor_execute", _send_before)
+    # No event: here SQLAlchemy sees to it that a commit that fails ends the transaction.
+    listened.dialect.do_commit = _commit  # type: ignore[assignment,method-assign]
+
+
+async def send_with_commit(db: AsyncSession, statement: TextClause, params: dict[str, Any]) -> None:
+    """Runs a statement whose result nobody wants, with the end of the session's transaction."""
+    connection = (await db.connection()).sync_connection
+    assert connection is not None
+    waiting: list[_Statement] | None = connection.info.get(WAITING)
+    if waiting is None:
+        await db.execute(statement, params)
+    else:
+        waiting.append(_Statement(_as_driver_takes_it(statement, connection.dialect), params))
+
+
+@cache
+def _as_driver_takes_it(statement: TextClause, dialect: Dialect) -> str:
+    return str(statement.compile(dialect=dialect))
+
+
+def _forget(connection: Connection) -> None:
+    connection.info[WAITING] = []
+
+
+def _send_before(connection: Connection, *_: object) -> None:
+    if waiting := _taken(connection):
+        try:
+            await_only(_send(connection.connection, waiting))
+        except psycopg.Error as error:
+            first = waiting[0]
+            raise DBAPIError.instance(first.text, first.params, error, psycopg.Error) from error
+
+
+def _commit(connection: PoolProxiedConnection) -> None:
+    if waiting := _taken(connection):
+        await_only(_send_and_commit(connection, waiting))
+    else:
+        connection.commit()
+
+
+def _taken(connection: Connection | PoolProxiedConnection) -> list[_Statement]:
+    waiting: list[_Statement] = connection.info.get(WAITING, [])
+    if waiting:
+        connection.info[WAITING] = []
+    return waiting
+
+
+async def _send(connection: PoolProxiedConnection, statements: list[_Statement]) -> None:
+    driver = _driver(connection)
+    async with driver.pipeline():
+        for statement in statements:
+            await driver.execute(*statement)
+
+
+async def _send_and_commit(connection: PoolProxiedConnection, statements: list[_Statement]) -> None:
+    try:
+        # As a statement: psycopg's commit() in a pipeline waits for two answers.
+        await _send(connection, [*statements, _Statement("COMMIT", {})])
+    except psycopg.Error:
+        await _driver(connection).rollback()  # SQLAlchemy takes the transaction for ended
+        raise
+
+
+def _driver(connection: PoolProxiedConnection) -> psycopg.AsyncConnection[Any]:
+    driver: Any = connection.driver_connection
+    return driver  # type: ignore[no-any-return]

@@ -1,0 +1,123 @@
+"""An item that is emitted travels with the commit, and nothing else about it is different."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+from core.settings import Settings
+from db.models import FeedEvent
+from db.session import Database
+from db.urls import sqlalchemy_url
+from tests.support.postgres import by_way_of
+from tests.support.tcp_proxy import TcpProxy
+from utils.feed_events import emit_feed_event
+
+NOW = text("SELECT now()")
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Database]:
+    store = Database(Settings(database_url=database_url))
+    yield store
+    await store.close()
+
+
+async def emit(db: AsyncSession, *, agent: UUID | None = None) -> None:
+    who = uuid4()
+    payload: dict[str, Any] = {
+        "id": str(who),
+        "agent": {"id": str(who), "username": "@a", "name": "A"},
+    }
+    await emit_feed_event(db, "agent_registered", payload, agent_id=agent)
+
+
+async def count(store: Database) -> int:
+    async with store.session() as db:
+        return await db.scalar(select(func.count()).select_from(FeedEvent)) or 0
+
+
+async def test_it_costs_no_round_trip(database_url: str, proxy: TcpProxy) -> None:
+    store = Database(Settings(database_url=by_way_of(database_url, proxy.port)))
+    trips = []
+    for items in (0, 1, 3):
+        async with store.session() as db:
+            await db.execute(NOW)
+            proxy.reset()
+            for _ in range(items):
+                await emit(db)
+            assert proxy.round_trips == 0
+            await db.commit()
+            trips.append(proxy.round_trips)
+    assert trips == [1, 1, 1]
+    assert await count(store) == 4
+    await store.close()
+
+
+async def test_it_is_there_for_the_next_statement(store: Database) -> None:
+    async with store.session() as db:
+        await emit(db)
+        assert await db.scalar(select(func.count()).select_from(FeedEvent)) == 1
+        await emit(db)
+        await db.rollback()
+        await db.execute(NOW)
+        await db.commit()
+    assert await count(store) == 0
+
+
+async def test_it_may_be_all_that_a_transaction_does(store: Database) -> None:
+    async with store.session() as db:
+        await emit(db)
+        await db.commit()
+        await emit(db)  # in another transaction, which is left alone
+    assert await count(store) == 1
+
+
+@pytest.mark.parametrize(("before", "inside", "stay"), [(1, 0, 1), (0, 1, 0), (1, 1, 1)])
+async def test_it_stays_on_its_side_of_a_savepoint(
+    store: Database, before: int, inside: int, stay: int
+) -> None:
+    async with store.session() as db:
+        for _ in range(before):
+            await emit(db)
+        savepoint = await db.begin_nested()
+        for _ in range(inside):
+            await emit(db)
+        await savepoint.rollback()
+        await db.commit()
+    assert await count(store) == stay
+
+
+@pytest.mark.parametrize(
+    "send", [lambda db: db.commit(), lambda db: db.execute(NOW)], ids=["commit", "next statement"]
+)
+async def test_one_that_is_refused_takes_all_with_it(
+    store: Database, send: Callable[[AsyncSession], Any]
+) -> None:
+    async with store.session() as db:
+        await emit(db)
+        await db.execute(NOW)
+        await emit(db, agent=uuid4())  # whom nobody knows
+        with pytest.raises(IntegrityError):
+            await send(db)
+    assert await count(store) == 0
+    async with store.session() as db:
+        await emit(db)
+        await db.commit()
+    assert await count(store) == 1
+
+
+async def test_other_engines_send_it_at_once(database_url: str, store: Database) -> None:
+    engine = create_async_engine(sqlalchemy_url(database_url))
+    async with AsyncSession(engine) as db:
+        with pytest.raises(IntegrityError):
+            await emit(db, agent=uuid4())
+        await db.rollback()
+        await emit(db)
+        await db.commit()
+    await engine.dispose()
+    assert await count(store) == 1
