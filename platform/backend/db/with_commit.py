@@ -1,17 +1,17 @@
 """Statements that travel with the COMMIT: one round trip for both.
 
 What a write says last, its item, needs no answer before the transaction ends. So it waits: for the
-commit, which takes it along in a pipeline, or for the next statement, which it goes before. The
+commit, which takes it along in one message, or for the next statement, which it goes before. The
 database gets all statements in the order in which they were given; an error shows where they are
 sent. A rollback forgets them, unsent.
 """
 
+from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple
 
 import psycopg
 from sqlalchemy import Connection, Dialect, PoolProxiedConnection, TextClause, event
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.util import await_only
 
@@ -53,16 +53,13 @@ def _as_driver_takes_it(statement: TextClause, dialect: Dialect) -> str:
 
 
 def _forget(connection: Connection) -> None:
-    connection.info[WAITING] = []
+    if not connection.invalidated:  # else nothing is left of it, not even its `info`
+        connection.info[WAITING] = []
 
 
 def _send_before(connection: Connection, *_: object) -> None:
-    if waiting := _taken(connection):
-        try:
-            await_only(_send(connection.connection, waiting))
-        except psycopg.Error as error:
-            first = waiting[0]
-            raise DBAPIError.instance(first.text, first.params, error, psycopg.Error) from error
+    for statement in _taken(connection):
+        connection.exec_driver_sql(*statement)
 
 
 def _commit(connection: PoolProxiedConnection) -> None:
@@ -79,22 +76,16 @@ def _taken(connection: Connection | PoolProxiedConnection) -> list[_Statement]:
     return waiting
 
 
-async def _send(connection: PoolProxiedConnection, statements: list[_Statement]) -> None:
-    driver = _driver(connection)
-    async with driver.pipeline():
-        for statement in statements:
-            await driver.execute(*statement)
-
-
 async def _send_and_commit(connection: PoolProxiedConnection, statements: list[_Statement]) -> None:
-    try:
-        # As a statement: psycopg's commit() in a pipeline waits for two answers.
-        await _send(connection, [*statements, _Statement("COMMIT", {})])
-    except psycopg.Error:
-        await _driver(connection).rollback()  # SQLAlchemy takes the transaction for ended
-        raise
-
-
-def _driver(connection: PoolProxiedConnection) -> psycopg.AsyncConnection[Any]:
+    """Several statements in one message have no parameters: psycopg writes the values as literals.
+    Its pipeline would do it as well, but takes longer than it saves where the database is near.
+    """
     driver: Any = connection.driver_connection
-    return driver  # type: ignore[no-any-return]
+    cursor = psycopg.AsyncClientCursor(driver)
+    texts = [cursor.mogrify(*statement) for statement in statements]
+    try:
+        await cursor.execute("; ".join([*texts, "COMMIT"]).encode())
+    except psycopg.Error:
+        with suppress(psycopg.Error):  # of a connection that is lost
+            await driver.rollback()  # SQLAlchemy takes the transaction for ended
+        raise

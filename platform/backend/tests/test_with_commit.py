@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from core.settings import Settings
@@ -18,6 +18,13 @@ from tests.support.tcp_proxy import TcpProxy
 from utils.feed_events import emit_feed_event
 
 NOW = text("SELECT now()")
+END_ALL_OTHERS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
+WHERE_IT_IS_SENT = pytest.mark.parametrize(
+    "send", [lambda db: db.commit(), lambda db: db.execute(NOW)], ids=["commit", "next statement"]
+)
 
 
 @pytest.fixture
@@ -92,9 +99,7 @@ async def test_it_stays_on_its_side_of_a_savepoint(
     assert await count(store) == stay
 
 
-@pytest.mark.parametrize(
-    "send", [lambda db: db.commit(), lambda db: db.execute(NOW)], ids=["commit", "next statement"]
-)
+@WHERE_IT_IS_SENT
 async def test_one_that_is_refused_takes_all_with_it(
     store: Database, send: Callable[[AsyncSession], Any]
 ) -> None:
@@ -106,6 +111,26 @@ async def test_one_that_is_refused_takes_all_with_it(
             await send(db)
     assert await count(store) == 0
     async with store.session() as db:
+        await emit(db)
+        await db.commit()
+    assert await count(store) == 1
+
+
+@WHERE_IT_IS_SENT
+@pytest.mark.parametrize("waits", [True, False])
+async def test_a_lost_connection_takes_it_along(
+    store: Database, send: Callable[[AsyncSession], Any], waits: bool
+) -> None:
+    async with store.session() as db:
+        await emit(db)
+        await db.execute(NOW)
+        if waits:
+            await emit(db)
+        async with store.session() as other:
+            await other.execute(END_ALL_OTHERS)
+        with pytest.raises(OperationalError):
+            await send(db)
+        await db.rollback()
         await emit(db)
         await db.commit()
     assert await count(store) == 1
