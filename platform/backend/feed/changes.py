@@ -23,10 +23,11 @@ _CHANGES = """
     SELECT change.seq, change.op, change.imported, change.event_type, change.item_id,
         change.world_id, change.agent_id, change.dweller_id, change.story_id,
         change.former, change.xid, change.at, stored.payload,
-        EXISTS (
-            SELECT FROM platform_feed_changes WHERE seq IS NULL
-                AND id > (SELECT settled FROM platform_feed_log)
-        ) AS ahead
+        (
+            SELECT id FROM platform_feed_changes
+            WHERE seq IS NULL AND id > (SELECT settled FROM platform_feed_log)
+            ORDER BY seq, id LIMIT 1
+        ) IS NOT NULL AS ahead
     FROM {changes} AS change
     LEFT JOIN LATERAL (
         SELECT payload FROM platform_feed_events
@@ -36,7 +37,8 @@ _CHANGES = """
     ) AS stored ON true
     ORDER BY change.seq
 """
-# OFFSET 0: each item by the index. Without statistics PostgreSQL would rather read the whole feed.
+# OFFSET 0, and the order of `ahead`: by the index, whatever statistics say. Without any, PostgreSQL
+# would read the whole feed; with some from before numbers were given, the whole log.
 READ = _CHANGES.format(
     changes="""(
         SELECT * FROM platform_feed_changes

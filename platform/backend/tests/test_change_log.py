@@ -10,12 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feed.changes import READ
+from feed.changes import READ, STAMP
 from feed.position import Position, Snapshot
 from tests.support.live import Connection, add, by_hand, drop, touch
 from tests.support.postgres import PostgresServer
 
 LOGGED = "SELECT op, item_id FROM platform_feed_changes ORDER BY id"
+SCANS_OF_THE_LOG = (
+    "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'platform_feed_changes'"
+)
 NUMBERED = "SELECT seq, item_id FROM platform_feed_changes WHERE seq IS NOT NULL ORDER BY seq"
 
 
@@ -295,6 +298,27 @@ def test_an_item_is_read_by_index_with_statistics_or_without(db: Connection) -> 
         assert steps
         assert not [step for step in steps if "Seq Scan" in step]
         db.execute("ANALYZE")
+
+
+def test_the_log_is_read_by_index_whatever_statistics_say(db: Connection) -> None:
+    """A backfill without a server leaves them so: that nothing has a number, and all is to come."""
+    db.execute(
+        "INSERT INTO platform_feed_events (event_type, payload)"
+        " SELECT 'agent_registered', jsonb_build_object('id', n::text)"
+        " FROM generate_series(1, 20000) AS n"
+    )
+    db.execute("ANALYZE platform_feed_changes")
+    while stamp(db):
+        pass
+    for statement, params in (
+        ("SELECT platform_feed_position()", {}),
+        (READ, {"after": 19990, "most": 1000}),
+        (STAMP, {"most": 1000}),
+    ):
+        with db.transaction():
+            before = value(db, SCANS_OF_THE_LOG)
+            db.execute(statement, params)
+            assert value(db, SCANS_OF_THE_LOG) == before, statement
 
 
 # ── positions ────────────────────────────────────────────────────────────────────────────────────

@@ -211,14 +211,16 @@ POSITION = """
 CREATE FUNCTION platform_feed_position() RETURNS text LANGUAGE plpgsql STABLE AS $$
     -- Where the live feed goes on for whoever reads in this snapshot. It has everything up to the
     -- newest number. When it also sees changes that have none yet, the position says which ones:
-    -- those of the transactions that it sees.
+    -- those of the transactions that it sees. The order has it look there by the index, also when
+    -- statistics are from a time in which nothing had a number.
     BEGIN
         RETURN (
             SELECT log.epoch || '.'
                 || coalesce((SELECT max(seq) FROM platform_feed_changes), log.floor)
-                || CASE WHEN EXISTS (
-                    SELECT FROM platform_feed_changes WHERE seq IS NULL AND id > log.settled
-                ) THEN '~' || pg_current_snapshot() ELSE '' END
+                || CASE WHEN (
+                    SELECT id FROM platform_feed_changes
+                    WHERE seq IS NULL AND id > log.settled ORDER BY seq, id LIMIT 1
+                ) IS NULL THEN '' ELSE '~' || pg_current_snapshot() END
             FROM platform_feed_log AS log
         );
     END
