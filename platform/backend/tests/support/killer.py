@@ -5,9 +5,9 @@ SIGKILL before its first step in the database, the second before its second, and
 stays, and the next child takes over, as under a supervisor. A request that is sent again and again
 is thus interrupted at every point.
 
-A step is a statement, with the BEGIN that goes ahead of the first one, or a COMMIT; after a COMMIT
-comes another point, between its success and the answer. Children are forked, which spares them what
-takes long at a start: imports.
+A step is a statement, with the BEGIN that goes ahead of the first one, or a COMMIT, with the items
+that travel with it; after a COMMIT comes another point, between its success and the answer.
+Children are forked, which spares them what takes long at a start: imports.
 """
 
 import os
@@ -57,7 +57,6 @@ def _main() -> None:
     sys.stdout.write(f"http://127.0.0.1:{listener.getsockname()[1]}\n")
     sys.stdout.flush()
     app = create_app(Settings())
-    app.openapi()  # builds every route, which would otherwise be left to every child
     for lifetime in count(1):
         child = os.fork() or _serve(app, listener, lifetime)
         _, status = os.waitpid(child, 0)
@@ -86,7 +85,7 @@ class _Mortal(uvicorn.Server):
         async def mortal(*args: Any, **kwargs: Any) -> Any:
             self._step()
             result = await method(*args, **kwargs)
-            if after:
+            if after or _commits(*args):
                 self._step()
             return result
 
@@ -96,6 +95,11 @@ class _Mortal(uvicorn.Server):
         self.steps_left -= 1
         if self.steps_left == 0:
             os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _commits(_: psycopg.AsyncCursor[Any], statement: object, *params: object) -> bool:
+    """Whether it is what db/with_commit.py sends."""
+    return isinstance(statement, bytes) and statement.endswith(b"COMMIT")
 
 
 if __name__ == "__main__":
