@@ -107,8 +107,8 @@ async def test_a_crash_leaves_entity_and_item_or_neither(
                     await write.send(doomed)
                 crashes += 1
                 check(db)
-    # Before each statement, before a COMMIT that travels alone, and the last one after it: committed,
-    # not yet answered.
+    # Before each statement, before a COMMIT that travels alone, and the last one after it:
+    # committed, not yet answered.
     alone = not seen[-1].endswith("COMMIT")
     assert crashes == len(seen) + alone + 1
 
