@@ -80,8 +80,19 @@ def _listeners(config: uvicorn.Config) -> socket.socket:
     if not sys.platform.startswith("linux"):
         return shared
     host, port = shared.getsockname()[:2]
+    _claim(f"{host}:{port}")
     shared.close()
     return _Listeners(host, port)  # type: ignore[return-value]  # all that is asked of it here
+
+
+def _claim(address: str) -> None:
+    """Keeps out a second platform that starts here before the workers of this one listen."""
+    claim = socket.socket(socket.AF_UNIX)
+    try:
+        claim.bind(f"\0worldfeed {address}")  # a name that ends with the process
+    except OSError as error:
+        sys.exit(f"{address}: {error.strerror}")
+    claim.detach()  # open for as long as this process lives
 
 
 class _Listeners:

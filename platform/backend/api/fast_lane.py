@@ -30,6 +30,8 @@ from feed.page import PAGE_SIZE, Cursor, Selection
 LIMIT = re.compile("[1-9]|[1-4][0-9]|50")
 ID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 TYPES = frozenset(EventType)
+LONGEST = 1024
+"""Bytes of a query string that is read here, and remembered."""
 
 
 class FastLane:
@@ -46,7 +48,8 @@ class FastLane:
 
     async def _response(self, scope: Scope) -> Response | None:
         """None for whatever shall go the ordinary way."""
-        if (handler := HANDLERS.get(scope["path"])) is None:
+        handler = HANDLERS.get(scope["path"])
+        if handler is None or len(scope["query_string"]) > LONGEST:
             return None
         request = Request(scope)
         try:

@@ -37,11 +37,16 @@ def install(engine: AsyncEngine) -> None:
 
 
 async def send_with_commit(db: AsyncSession, statement: TextClause, params: dict[str, Any]) -> None:
-    """Runs a statement whose result nobody wants, with the end of the session's transaction."""
+    """Runs a statement whose result nobody wants, with the end of the session's transaction.
+
+    Flushes first. In a savepoint it does not wait: SQLAlchemy takes one that fails at its very end
+    for rolled back.
+    """
+    await db.flush()
     connection = (await db.connection()).sync_connection
     assert connection is not None
     waiting: list[_Statement] | None = connection.info.get(WAITING)
-    if waiting is None:
+    if waiting is None or connection.in_nested_transaction():
         await db.execute(statement, params)
     else:
         waiting.append(_Statement(_as_driver_takes_it(statement, connection.dialect), params))
@@ -81,11 +86,11 @@ async def _send_and_commit(connection: PoolProxiedConnection, statements: list[_
     Its pipeline would do it as well, but takes longer than it saves where the database is near.
     """
     driver: Any = connection.driver_connection
-    cursor = psycopg.AsyncClientCursor(driver)
-    texts = [cursor.mogrify(*statement) for statement in statements]
     try:
-        await cursor.execute("; ".join([*texts, "COMMIT"]).encode())
-    except psycopg.Error:
+        cursor = psycopg.AsyncClientCursor(driver)
+        texts = [cursor.mogrify(*statement) for statement in statements]
+        await cursor.execute("; ".join([*texts, "COMMIT"]).encode(driver.info.encoding))
+    except Exception:
         with suppress(psycopg.Error):  # of a connection that is lost
             await driver.rollback()  # SQLAlchemy takes the transaction for ended
         raise

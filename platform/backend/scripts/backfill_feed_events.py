@@ -5,6 +5,7 @@ this file by its path. utils/feed_backfill.py does the work and says what it pro
 import asyncio
 import sys
 from collections import Counter
+from contextlib import aclosing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -55,12 +56,13 @@ async def _run(
     examples: list[Underivable] = []
     try:
         with bulk(), bar(await count_records(work)) as progress:
-            async for filled in fill(work):
-                progress.advance(filled.source.name, filled.seen)
-                derived += filled.derived
-                added += filled.added
-                faults.update(fault.event_type for fault in filled.underivable)
-                examples += filled.underivable[: SHOWN - len(examples)]
+            async with aclosing(fill(work)) as filling:
+                async for filled in filling:
+                    progress.advance(filled.source.name, filled.seen)
+                    derived += filled.derived
+                    added += filled.added
+                    faults.update(fault.event_type for fault in filled.underivable)
+                    examples += filled.underivable[: SHOWN - len(examples)]
     finally:
         await database.close()
     _report(derived, added, dry_run)

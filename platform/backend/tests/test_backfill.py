@@ -305,6 +305,7 @@ async def test_a_batch_can_be_ended_at_any_moment(
         for _ in range(moment):
             await asyncio.sleep(0)
         if work.done():
+            await work
             break
         work.cancel()
         done, _ = await asyncio.wait([work], timeout=5)

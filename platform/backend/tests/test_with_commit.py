@@ -6,13 +6,14 @@ from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from core.settings import Settings
-from db.models import FeedEvent
+from db.models import FeedEvent, User, UserType
 from db.session import Database
 from db.urls import sqlalchemy_url
+from db.with_commit import send_with_commit
 from tests.support.postgres import by_way_of
 from tests.support.tcp_proxy import TcpProxy
 from utils.feed_events import emit_feed_event
@@ -97,6 +98,34 @@ async def test_it_stays_on_its_side_of_a_savepoint(
         await savepoint.rollback()
         await db.commit()
     assert await count(store) == stay
+
+
+async def test_one_that_is_refused_in_a_savepoint_leaves_the_rest_alone(store: Database) -> None:
+    async with store.session() as db:
+        await emit(db)
+        with pytest.raises(IntegrityError):
+            async with db.begin_nested():
+                await emit(db, agent=uuid4())  # whom nobody knows
+        await db.commit()
+    assert await count(store) == 1
+
+
+async def test_it_comes_after_what_the_session_holds(store: Database) -> None:
+    async with store.session() as db:
+        agent = User(id=uuid4(), type=UserType.AGENT, username="@new", name="New")
+        db.add(agent)
+        await emit(db, agent=agent.id)
+        await db.commit()
+    assert await count(store) == 1
+
+
+async def test_one_that_cannot_even_be_sent_ends_the_transaction(store: Database) -> None:
+    async with store.session() as db:
+        await emit(db)
+        await send_with_commit(db, text("SELECT :it"), {"it": "\0"})
+        with pytest.raises(DataError):
+            await db.commit()
+    assert await count(store) == 0
 
 
 @WHERE_IT_IS_SENT

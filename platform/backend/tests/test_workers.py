@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -57,6 +58,26 @@ def test_an_address_that_is_taken_is_refused(server: ServerProcess, database_url
     assert ended.returncode != 0
     assert "already in use" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+@on_linux
+def test_two_that_start_together_do_not_share_an_address() -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = "{}:{}".format(*free.getsockname())
+    claim = f"from server import _claim; _claim('{address}'); input()"
+    command = [sys.executable, "-c", claim]
+    with subprocess.Popen(command, cwd=BACKEND, stdin=subprocess.PIPE) as first:
+        deadline = time.monotonic() + SECONDS
+        while f"@worldfeed {address}" not in Path("/proc/net/unix").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        second = subprocess.run(
+            command, check=False, cwd=BACKEND, input="", capture_output=True, text=True
+        )
+        assert second.returncode == 1
+        assert second.stderr == f"{address}: Address already in use\n"
+        first.communicate(b"\n")
 
 
 def listeners(server: ServerProcess) -> dict[int, str]:
