@@ -106,7 +106,6 @@ def selection(query: bytes) -> Selection | None:
     return Selection(int(limit), place, wanted)
 
 
-@lru_cache(1024)  # those who have lost their streams come back together
 def following(query: bytes) -> Following | None:
     """What a query string asks of the live feed, as api/live.py would read it; or None."""
     if (parameters := _parameters(query)) is None:

@@ -10,7 +10,7 @@ that have yet to follow a new name (FeedRefresh) are `pending`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -71,7 +71,7 @@ async def snapshot(database: Database) -> AsyncIterator[AsyncSession]:
 
 def check(
     database: Database, types: Collection[str] = (), *, batch: int = BATCH, lanes: int = LANES
-) -> AsyncIterator[Checked]:
+) -> AsyncGenerator[Checked]:
     """Checks everything, or the items of some types: from the feed, and from the records.
 
     In one lane the feed comes first, and nothing is read ahead: so a repair that follows along

@@ -6,7 +6,7 @@ feed/verify.py and utils/feed_repair.py do the work. Safe to run beside servers.
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Annotated, Any
 
 import typer
@@ -20,7 +20,7 @@ from db.session import Database
 from feed.catalogue import CATALOGUE
 from feed.item_type import EventType
 from feed.lanes import LANES
-from feed.verify import BATCH, DRIFT, Checked, Report, check, sources_of
+from feed.verify import BATCH, DRIFT, Report, check, sources_of
 from scripts.bulk import bulk
 from scripts.connect import any_database
 from scripts.progress import bar
@@ -64,15 +64,16 @@ async def _run(
     report = Report()
     try:
         with bulk(), bar(await _count(database, types)) as progress:
-            checks: AsyncIterator[Checked] = (
+            checks = (
                 mend(database, types, batch=batch)
                 if repairing
                 else check(database, types, batch=batch, lanes=lanes)
             )
-            async for checked in checks:
-                label = checked.source.name if checked.source else "rows of the feed"
-                progress.advance(label, checked.seen)
-                report.add(checked)
+            async with aclosing(checks):
+                async for checked in checks:
+                    label = checked.source.name if checked.source else "rows of the feed"
+                    progress.advance(label, checked.seen)
+                    report.add(checked)
     finally:
         await database.close()
     return report

@@ -42,6 +42,16 @@ def stamp(db: Connection, most: int = 1000) -> int | None:
     return count
 
 
+def add_many(db: Connection, count: int, prefix: str = "") -> None:
+    """Items in one statement, named by their numbers."""
+    db.execute(
+        "INSERT INTO platform_feed_events (event_type, payload)"
+        " SELECT 'agent_registered', jsonb_build_object('id', %s::text || n)"
+        " FROM generate_series(1, %s) AS n",
+        (prefix, count),
+    )
+
+
 def value(db: Connection, query: str, *params: Any) -> Any:
     row = db.execute(query, params).fetchone()
     return row[0] if row else None
@@ -203,12 +213,7 @@ def test_the_start_of_reading_never_passes_a_writer_in_flight(
 ) -> None:
     add(other, "straggler")
     for round_ in range(3):
-        db.execute(
-            "INSERT INTO platform_feed_events (event_type, payload)"
-            " SELECT 'agent_registered', jsonb_build_object('id', %s || '/' || n)"
-            " FROM generate_series(1, 1500) AS n",
-            (str(round_),),
-        )
+        add_many(db, 1500, f"{round_}/")
         while stamp(db):
             pass
     assert value(db, "SELECT settled FROM platform_feed_log") == 0
@@ -267,10 +272,7 @@ def test_the_log_is_kept_by_number_and_by_age(db: Connection) -> None:
 
 def test_a_backlog_is_numbered_by_the_index(db: Connection) -> None:
     """Else each call would sort all that is left."""
-    db.execute(
-        "INSERT INTO platform_feed_events (event_type, payload)"
-        " SELECT 'agent_registered', jsonb_build_object('id', n) FROM generate_series(1, 5000) n"
-    )
+    add_many(db, 5000)
     db.execute("ANALYZE platform_feed_changes")
     [source] = db.execute("SELECT prosrc FROM pg_proc WHERE proname = 'platform_feed_stamp'")
     query = source[0].split("rows := ARRAY(")[1].split(");")[0]
@@ -285,11 +287,7 @@ def test_a_backlog_is_numbered_by_the_index(db: Connection) -> None:
 
 def test_an_item_is_read_by_index_with_statistics_or_without(db: Connection) -> None:
     """PostgreSQL would read the whole feed for a few changes while it knows nothing about it."""
-    db.execute(
-        "INSERT INTO platform_feed_events (event_type, payload)"
-        " SELECT 'agent_registered', jsonb_build_object('id', n::text)"
-        " FROM generate_series(1, 5000) AS n"
-    )
+    add_many(db, 5000)
     while stamp(db):
         pass
     for _ in ("without", "with"):
@@ -302,11 +300,7 @@ def test_an_item_is_read_by_index_with_statistics_or_without(db: Connection) -> 
 
 def test_the_log_is_read_by_index_whatever_statistics_say(db: Connection) -> None:
     """A backfill without a server leaves them so: that nothing has a number, and all is to come."""
-    db.execute(
-        "INSERT INTO platform_feed_events (event_type, payload)"
-        " SELECT 'agent_registered', jsonb_build_object('id', n::text)"
-        " FROM generate_series(1, 20000) AS n"
-    )
+    add_many(db, 20000)
     db.execute("ANALYZE platform_feed_changes")
     while stamp(db):
         pass

@@ -1,6 +1,6 @@
 """Whichever way a request for a page takes, it is understood in the same way and answered alike."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import UUID
@@ -87,11 +87,7 @@ OF_THE_LIVE_FEED = st.one_of(st.tuples(st.just("after"), AFTER), *FILTERS)
 def test_what_it_understands_the_ordinary_way_understands_alike(
     ordinary_way: TestClient, query: list[tuple[str, str]]
 ) -> None:
-    text = urlencode(query)
-    wanted = fast_lane.selection(text.encode())
-    if wanted is not None:
-        answer = ordinary_way.get(f"/page?{text}")
-        assert (answer.status_code, answer.json()) == (200, repr(wanted))
+    is_understood_alike(ordinary_way, "/page", fast_lane.selection, query)
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -99,10 +95,19 @@ def test_what_it_understands_the_ordinary_way_understands_alike(
 def test_streams_are_understood_alike(
     ordinary_way: TestClient, query: list[tuple[str, str]]
 ) -> None:
+    is_understood_alike(ordinary_way, "/live", fast_lane.following, query)
+
+
+def is_understood_alike(
+    ordinary_way: TestClient,
+    path: str,
+    understand: Callable[[bytes], object],
+    query: list[tuple[str, str]],
+) -> None:
     text = urlencode(query)
-    asked = fast_lane.following(text.encode())
+    asked = understand(text.encode())
     if asked is not None:
-        answer = ordinary_way.get(f"/live?{text}")
+        answer = ordinary_way.get(f"{path}?{text}")
         assert (answer.status_code, answer.json()) == (200, repr(asked))
 
 

@@ -81,7 +81,7 @@ async def emit_feed_event(
         dweller_id=dweller_id,
         story_id=story_id,
     )
-    await send_with_commit(db, UPSERT, _as_params(finish(item)))
+    await send_with_commit(db, UPSERT, _as_text(finish(item))._asdict())
 
 
 async def refresh_feed_events(db: AsyncSession, entry: ItemType[...], *record_ids: UUID) -> None:
@@ -175,8 +175,9 @@ async def add_feed_rows(db: AsyncSession, rows: Sequence[Row]) -> int:
     return count
 
 
-def _as_params(row: Row) -> dict[str, Any]:
-    return row._asdict() | {"payload": row.json}
+def _as_text(row: Row) -> Row:
+    """With its payload as the statements take it."""
+    return row._replace(payload=row.json)  # type: ignore[arg-type]  # JSON, for once written out
 
 
 async def _copy(connection: Any, rows: Sequence[Row]) -> None:
@@ -186,7 +187,7 @@ async def _copy(connection: Any, rows: Sequence[Row]) -> None:
     async with connection.cursor().copy(_COPY) as copy:
         copy.set_types(["uuid", "text", "timestamptz", "text", "uuid", "uuid", "uuid", "uuid"])
         for row in rows:
-            await copy.write_row(row._replace(payload=row.json))  # type: ignore[arg-type]  # as COPY takes it
+            await copy.write_row(_as_text(row))
 
 
 async def mark_as_import(db: AsyncSession) -> None:
@@ -200,11 +201,10 @@ async def _upsert(db: AsyncSession, rows: Collection[Row]) -> None:
     """
     if not rows:
         return
-    if len(rows) == 1:
-        [row] = rows
-        await db.execute(UPSERT, _as_params(row))
+    texts = [_as_text(row) for row in sorted(rows)]
+    if len(texts) == 1:
+        await db.execute(UPSERT, texts[0]._asdict())
         return
-    texts = [row._replace(payload=row.json) for row in sorted(rows)]  # type: ignore[arg-type]  # as text
     columns = zip(*texts, strict=True)
     await db.execute(_UPSERT_MANY, dict(zip(Row._fields, map(list, columns), strict=True)))
 

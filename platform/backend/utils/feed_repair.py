@@ -4,7 +4,8 @@ Each batch with findings is mended in a transaction of its own, under the locks 
 what the tables say by then: what a writer put right meanwhile stays.
 """
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
+from contextlib import aclosing
 from functools import partial
 
 from db.session import Database
@@ -21,12 +22,13 @@ from utils.patience import patiently
 
 async def repair(
     database: Database, types: Collection[str] = (), *, batch: int = 500
-) -> AsyncIterator[Checked]:
+) -> AsyncGenerator[Checked]:
     """Checks everything and mends each batch before it yields it."""
-    async for checked in check(database, types, batch=batch, lanes=1):
-        if drift := [finding for finding in checked.findings if finding.kind != "pending"]:
-            await patiently(partial(_mend, database, checked.source, drift))
-        yield checked
+    async with aclosing(check(database, types, batch=batch, lanes=1)) as checks:
+        async for checked in checks:
+            if drift := [finding for finding in checked.findings if finding.kind != "pending"]:
+                await patiently(partial(_mend, database, checked.source, drift))
+            yield checked
 
 
 async def _mend(database: Database, source: Source | None, drift: list[Finding]) -> None:
