@@ -215,7 +215,7 @@ MUTANTS = (
         "feed/listener.py",
         "while await self._echo(connection):",
         "while await self._echo(connection) or True:",
-        "behind a pooler every change waits for the longest pause",
+        "behind a pooler a server says that it listens",
         _live("pooler_swallows", "black_hole"),
     ),
     Mutant(
