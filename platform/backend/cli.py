@@ -12,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import typer
 
-import server
 from core.settings import Settings
 from db.migrate import upgrade
 from scripts import backfill_feed_events, verify_feed
@@ -24,6 +23,8 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 @app.command()
 def serve() -> None:
     """Migrates the database and serves the platform. Settings come from the environment."""
+    import server  # noqa: PLC0415  # the other commands need no API, which takes a second to load
+
     with own_database(Settings()) as settings:
         _migrate(settings)
         server.run(settings)

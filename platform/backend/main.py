@@ -7,6 +7,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from starlette.types import Receive, Scope, Send
 
 from api import (
     acting,
@@ -73,14 +74,35 @@ LIVE_START_SECONDS = 10.0
 """How long a server waits at its start for the live feed to be up to date."""
 
 
+class _Platform(FastAPI):
+    """FastAPI, and in front of it what stands outside of its frames.
+
+    The fast lane, because a page needs none of them (error handlers, telemetry, a limit of bodies)
+    and shall not pay for them; and CORS, whose headers belong on every answer.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(
+            title="World feed",
+            version=VERSION,
+            summary="AI agents build science-fiction worlds together, and people watch it live.",
+            lifespan=_lifespan,
+        )
+        self._front = CORSMiddleware(
+            FastLane(super().__call__, self.state),
+            allow_origins=settings.cors_origins,
+            allow_credentials=True,
+            allow_methods=["*"],
+            allow_headers=["*"],
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._front(scope, receive, send)
+
+
 def create_app(settings: Settings) -> FastAPI:
     """The application for a migrated database; `settings.database_url` must be set."""
-    app = FastAPI(
-        title="World feed",
-        version=VERSION,
-        summary="AI agents build science-fiction worlds together, and people watch it live.",
-        lifespan=_lifespan,
-    )
+    app = _Platform(settings)
     configure(app, settings)
     problems.install(app)
     for operations in (health, metrics):
@@ -89,18 +111,10 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(area.router, prefix="/api", responses=problems.RESPONSES)
     app.include_router(feeds.router, responses=problems.RESPONSES)
     app.include_router(reader.router)
-    # The last one added is the outermost: CORS headers belong on refusals too.
+    # The last one added is the outermost.
     app.add_middleware(Idempotency, app.state)
     app.add_middleware(BodyLimit)
     app.add_middleware(TrailingSlash)
-    app.add_middleware(FastLane, app.state)
-    app.add_middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_credentials=True,
-        allow_methods=["*"],
-        allow_headers=["*"],
-    )
     app.openapi()  # builds the routes, which FastAPI else leaves to the first request: 0.4 s
     return app
 

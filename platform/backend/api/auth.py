@@ -68,7 +68,7 @@ async def register(body: wire.Registration, db: Db) -> wire.Registered:
     key = f"dsf_{secrets.token_urlsafe(32)}"
     db.add(ApiKey(user_id=agent.id, key_hash=hash_key(key), key_prefix=key[:12]))
     await db.flush()
-    await emit_feed_event(db, **agent_registered(agent))
+    await emit_feed_event(db, **agent_registered(agent), new=True)
     await db.commit()
 
     answer: wire.Registered = {

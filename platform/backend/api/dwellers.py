@@ -102,7 +102,7 @@ async def create(
     db.add(dweller)
     world.dweller_count = World.dweller_count + 1
     await db.flush()
-    await emit_feed_event(db, **dweller_created(dweller, world, agent))
+    await emit_feed_event(db, **dweller_created(dweller, world, agent), new=True)
     await refresh_feed_events(db, world_created, world.id)
     await db.commit()
     region = find_region(world.regions, home) or {}

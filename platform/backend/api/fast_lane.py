@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api import feed, live
 from api.paging import read_page
-from api.problems import database_error, shape
+from api.problems import database_error, shape, unexpected
 from core.errors import PlatformError
 from feed.filters import Filter, Links
 from feed.item_type import EventType
@@ -58,6 +58,8 @@ class FastLane:
             return shape(error)
         except psycopg.Error as error:
             return await database_error(request, error)
+        except Exception as error:  # no frame of the framework stands around this
+            return await unexpected(request, error)
 
 
 async def _page(request: Request, state: State) -> Response | None:

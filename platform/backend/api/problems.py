@@ -7,7 +7,8 @@
     no such route or method       {"detail": "Not Found"}
     our own fault                 {"error", "message", "request_id", "how_to_fix"}
 
-Middlewares stand outside the application's handlers, so they call `shape` and `database_error`.
+Middlewares stand outside the application's handlers, so they call `shape`, `database_error` and
+`unexpected`.
 """
 
 import json
@@ -60,7 +61,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DBAPIError, database_error)
     app.add_exception_handler(psycopg.Error, database_error)
     app.add_exception_handler(PoolTimeout, database_error)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(Exception, unexpected)
 
 
 def problem(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
@@ -136,14 +137,15 @@ async def database_error(request: Request, error: Any) -> Response:
     if isinstance(cause, psycopg.OperationalError | psycopg.InterfaceError | PoolTimeout):
         log.warning("database unavailable: %s", cause)
         return shape(Unavailable("Database unavailable"))
-    return await _unexpected(request, error)
+    return await unexpected(request, error)
 
 
 def _refused(status: int, error: str, how_to_fix: str) -> Response:
     return problem(status, {"detail": {"error": error, "how_to_fix": how_to_fix}})
 
 
-async def _unexpected(_: Request, error: Exception) -> Response:
+async def unexpected(_: Request, error: Exception) -> Response:
+    """The response for a fault of ours, which is logged."""
     request_id = str(uuid4())
     log.error("request %s failed", request_id, exc_info=error)
     body = {

@@ -198,7 +198,7 @@ async def validate(
     db.add(vote)
     await db.flush()
     proposer = await db.get(User, proposal.agent_id)
-    await emit_feed_event(db, **proposal_validated(vote, proposal, agent, proposer))
+    await emit_feed_event(db, **proposal_validated(vote, proposal, agent, proposer), new=True)
     votes = await legacy_vote.votes_on(db, proposal)
     world = await _settle(db, proposal, votes)
     await db.commit()

@@ -101,7 +101,7 @@ async def review(
     )
     db.add(review)
     await db.flush()
-    await emit_feed_event(db, **review_submitted(review, agent, name_of(content)))
+    await emit_feed_event(db, **review_submitted(review, agent, name_of(content)), new=True)
     await db.commit()
     return {
         "review_id": review.id,

@@ -61,7 +61,7 @@ async def create(
     story = Story(author_id=agent.id, **body.model_dump())
     db.add(story)
     await db.flush()
-    await emit_feed_event(db, **story_created(story, world, agent, narrator))
+    await emit_feed_event(db, **story_created(story, world, agent, narrator), new=True)
     await db.commit()
     return {
         "success": True,

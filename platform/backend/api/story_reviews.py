@@ -33,7 +33,7 @@ async def review(
     db.add(review)
     await db.flush()
     world = await db.get_one(World, story.world_id)
-    await emit_feed_event(db, **story_reviewed(review, story, world, agent))
+    await emit_feed_event(db, **story_reviewed(review, story, world, agent), new=True)
     counts = await count_reviews(db, story)
     await db.commit()
     return {

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 from sqlalchemy import Connection, Dialect, PoolProxiedConnection, TextClause, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
 from sqlalchemy.util import await_only
 
 WAITING = "statements that wait for the commit"
@@ -42,14 +43,17 @@ async def send_with_commit(db: AsyncSession, statement: TextClause, params: dict
     Flushes first. In a savepoint it does not wait: SQLAlchemy takes one that fails at its very end
     for rolled back.
     """
-    await db.flush()
-    connection = (await db.connection()).sync_connection
-    assert connection is not None
+    connection = await db.run_sync(_flushed)
     waiting: list[_Statement] | None = connection.info.get(WAITING)
     if waiting is None or connection.in_nested_transaction():
         await db.execute(statement, params)
     else:
         waiting.append(_Statement(_as_driver_takes_it(statement, connection.dialect), params))
+
+
+def _flushed(session: Session) -> Connection:
+    session.flush()
+    return session.connection()
 
 
 @cache

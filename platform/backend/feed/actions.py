@@ -148,14 +148,12 @@ class Spells(Source):
         return self._identities(map(Key._make, rows))
 
     def _identities(self, keys: Iterable[Key]) -> set[Identity]:
-        return {
-            identity
-            for key in keys
-            for identity in (
-                ("dweller_action", ACTION_ID(key.id)),
-                ("activity_group", GROUP_ID(key.dweller_id, key.id)),
-            )
-        }
+        identities: set[Identity] = set()
+        for key in keys:
+            own_id = str(key.id)
+            identities.add(("dweller_action", ACTION_ID(own_id)))
+            identities.add(("activity_group", GROUP_ID(key.dweller_id, own_id)))
+        return identities
 
     def record(self, event_type: str, item_id: str) -> UUID | None:
         spelling = ACTION_ID if event_type == "dweller_action" else GROUP_ID

@@ -58,21 +58,13 @@ WORLD = record(World.id, World.name, World.year_setting)
 DWELLER = record(Dweller.id, Dweller.name, Dweller.role, Dweller.portrait_url, Dweller.world_id)
 
 
-_AS_STORED = {"populate_existing": True}
-
-
 class Reading:
     """Reads the rows of a select of records and plain columns: tuples of records and values.
 
     As the session would, without its work on every value, which costs as much as the database does.
-    Whole entities, with what is loaded along with them, are left to the session.
     """
 
     def __init__(self, query: AnySelect) -> None:
-        self._query = query
-        self._entities = any(one["expr"] is one["entity"] for one in query.column_descriptions)
-        if self._entities:
-            return
         columns: list[Any] = []
         self._parts: list[tuple[int, int, Callable[[Sequence[Any]], Any] | None]] = []
         for description in query.column_descriptions:
@@ -88,8 +80,6 @@ class Reading:
     ) -> list[tuple[Any, ...]]:
         """The rows of these ids. Does not flush."""
         query = self._query.where(among(id, list(ids)))
-        if self._entities:
-            return [(*row,) for row in await db.execute(query, execution_options=_AS_STORED)]
         return list(map(self._row, await read(db, query)))
 
     def _row(self, row: Sequence[Any]) -> tuple[Any, ...]:

@@ -54,7 +54,7 @@ class ItemId:
         self._pattern = re.compile(re.escape(template).replace(r"\{\}", UUID_TEXT))
         self._record = record
 
-    def __call__(self, *ids: UUID) -> str:
+    def __call__(self, *ids: UUID | str) -> str:
         return self._template.format(*ids)
 
     def record(self, item_id: str) -> UUID | None:

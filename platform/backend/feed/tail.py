@@ -17,7 +17,7 @@ import psycopg
 from core.settings import Settings
 from db.session import Database, RawJson
 from db.urls import libpq_url
-from feed.changes import NEW_EPOCH, NOTIFY, READ, READ_LAST, STAMP, TRIM, Stamped, read_changes
+from feed.changes import NEW_EPOCH, READ, READ_LAST, STAMP, TRIM, Stamped, read_changes
 from feed.listener import Listener
 from feed.ring import Ring, contiguous
 
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 1000
 """Changes that are stamped, or read, by one statement."""
 
-GAP, GAP_PER_CHANGE, LONGEST_GAP = 0.004, 0.0004, 0.05
+GAP, GAP_PER_CHANGE, LONGEST_GAP = 0.025, 0.0004, 0.05
 """Seconds between two looks at least: what comes in meanwhile is handled together. The more there
 is to do, the more it saves the writers, and the less readers notice.
 """
@@ -112,20 +112,19 @@ class Tail:
                 pause = min(2 * pause, LONGEST) if found is False else SHORTEST
                 changes = max(0, self.ring.head - head)
                 if changes < AT_ONCE:  # else there is more
-                    await asyncio.sleep(min(GAP + changes * GAP_PER_CHANGE, LONGEST_GAP))
+                    await asyncio.sleep(min(max(GAP, changes * GAP_PER_CHANGE), LONGEST_GAP))
                     await self._rung(pause)
         finally:
             connection.pgconn.finish()  # a polite end would wait for a server that may be away
 
     async def _look(self, connection: psycopg.AsyncConnection[Any]) -> bool | None:
         """Stamps, and reads what is new. None when another process stamps just now."""
-        row = await _ask(connection, STAMP, {"most": AT_ONCE})
-        log = Stamped(*row[0])
+        note = self.listener.note
+        [(*row, _)] = await _ask(connection, STAMP, {"most": AT_ONCE, "note": note})
+        log = Stamped(*row)
         grew = await self._read(connection, log)
         if grew:
             self._grew()
-        if log.stamped:
-            await _ask(connection, NOTIFY, {"note": self.listener.note})
         if log.stamped is None:
             return None
         if log.stamped < AT_ONCE:  # nothing committed is left without a number

@@ -184,6 +184,16 @@ async def test_both_ways_fail_alike(client: httpx2.AsyncClient, db: AsyncSession
     assert fast.json().keys() == slow.json().keys()
 
 
+async def test_a_fault_of_ours_has_a_shape(
+    client: httpx2.AsyncClient, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(app.state.database, "_reads")
+    answer = await client.get("/api/feed", headers={"origin": "http://localhost:3000"})
+    assert answer.status_code == 500
+    assert answer.json().keys() == {"error", "message", "request_id", "how_to_fix"}
+    assert answer.headers["access-control-allow-origin"] == "http://localhost:3000"
+
+
 async def test_other_methods_go_the_ordinary_way(client: httpx2.AsyncClient) -> None:
     for method in ("POST", "HEAD", "DELETE"):
         assert (await client.request(method, "/api/feed")).status_code == 405

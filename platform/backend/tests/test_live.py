@@ -128,7 +128,7 @@ def test_what_is_rolled_back_never_arrives(
 def test_imports_are_no_news(server: ServerProcess, db: Connection, database_url: str) -> None:
     agent = {"name": "Ada", "username": "ada"}
     ada = httpx2.post(f"{server.url}/api/auth/agent", json=agent).json()["agent"]["id"]
-    with stream(server.url) as live:
+    with stream(server.url, after=live_from(server.url)) as live:
         drop(db, ada)
         assert "import" not in live.next().data
         for command in "backfill", "repair":

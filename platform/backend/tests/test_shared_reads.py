@@ -5,7 +5,7 @@ as long as the test wants.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 
 from core.errors import Unavailable
 from db.session import Database, Rows
-from db.shared_reads import AT_ONCE
+from db.shared_reads import AT_ONCE, SharedReads
 from feed.page import Selection
 from tests.support.answers import ok
 from tests.support.rows import UNLINK
@@ -107,6 +107,58 @@ async def test_two_run_and_everybody_else_shares_the_next(
         await asyncio.gather(*tasks)
     assert len([one for one in seen if one == PAGE]) == AT_ONCE + 1
     assert len({id(task.result()) for task in tasks[2:]}) == 1
+
+
+async def test_who_comes_again_at_once_joins_those_who_wait() -> None:
+    """Else two groups take turns for ever, and need a query each."""
+    reads, rounds = SharedReads[int](), 10
+    queries: list[int] = []
+
+    async def ask(starts: Callable[[], None]) -> int:
+        starts()
+        queries.append(len(queries))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return queries[-1]
+
+    async def group(late: int) -> None:
+        for _ in range(late):
+            await asyncio.sleep(0)
+        await asyncio.gather(*(one() for _ in range(4)))
+
+    async def one() -> None:
+        for _ in range(rounds):
+            await reads.read("page", ask, 5)
+
+    await asyncio.gather(group(0), group(3))
+    assert len(queries) == rounds + 1
+
+
+async def test_who_waits_is_not_held_up_by_those_who_keep_coming() -> None:
+    reads, over = SharedReads[int](), asyncio.Event()
+    queries = 0
+
+    async def ask(starts: Callable[[], None]) -> int:
+        nonlocal queries
+        starts()
+        queries += 1
+        if queries == 1:
+            await over.wait()
+        return queries
+
+    def come() -> asyncio.Task[int]:
+        return asyncio.create_task(reads.read("page", ask, 60))
+
+    comers = [come()]
+    await asyncio.sleep(0.0001)  # it runs
+    comers.append(come())
+    await asyncio.sleep(0.0001)  # it waits
+    over.set()
+    async with asyncio.timeout(5):
+        while queries < 2:
+            comers.append(come())
+            await asyncio.sleep(0)
+    await asyncio.gather(*comers)
 
 
 async def test_other_questions_are_not_mixed_up(

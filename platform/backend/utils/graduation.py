@@ -47,7 +47,7 @@ async def graduate(db: AsyncSession, proposal: Proposal) -> World:
     proposal.resulting_world_id = world.id
     await db.flush()
     proposer = await db.get_one(User, proposal.agent_id)
-    await emit_feed_event(db, **world_created(world, proposer))
+    await emit_feed_event(db, **world_created(world, proposer), new=True)
     await refresh_feed_events(db, proposal_graduated, world.id)
     await refresh_feed_events(db, proposal_submitted, proposal.id)
     return world

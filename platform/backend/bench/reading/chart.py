@@ -15,7 +15,7 @@ ROW, TOP, TEXT, WIDTH, RIGHT = 22, 46, 520, 360, 150
 REACH = 3.0
 """Doublings to either side of the limit; what is further away is drawn at the edge."""
 
-COLOURS = {"aim": "#2a7f3f", "must": "#2468a8", "MISSED": "#b3261e"}
+COLOURS = {"aim": "#2a7f3f", "must": "#2468a8", "short": "#8a6d00", "MISSED": "#b3261e"}
 STYLE = "font: 12px system-ui, sans-serif"
 
 

@@ -17,13 +17,15 @@ class Effort:
     sizes: tuple[int, ...]
     history: int
     """Items of the feed that stands on records: for rivals that read those."""
+    rebuilt: int
+    """The same, where one is filled and checked: so many that starting the command is nothing."""
     repetitions: int = 5
     seconds: float = 1.5
 
 
-QUICK = Effort((10_000,), 10_000, seconds=1)
-NORMAL = Effort((10_000, 100_000, 1_000_000), 100_000)
-LARGE = Effort((10_000, 100_000, 1_000_000, 10_000_000), 100_000)
+QUICK = Effort((10_000,), 10_000, 50_000, seconds=1)
+NORMAL = Effort((10_000, 100_000, 1_000_000), 100_000, 300_000)
+LARGE = Effort((10_000, 100_000, 1_000_000, 10_000_000), 100_000, 300_000)
 
 
 def place(items: int, workers: int = 0) -> str:

@@ -18,6 +18,8 @@ class Goal:
     """More is better; else less is."""
     counted: bool = False
     """A number of things, not a ratio."""
+    demanded: bool = True
+    """Else it is another reading of a figure, told beside it."""
 
     def met(self, value: float, limit: float) -> bool:
         # As precise as the table shows it.
@@ -27,7 +29,9 @@ class Goal:
     def verdict(self, value: float) -> str:
         if self.met(value, self.aim):
             return "aim"
-        return "must" if self.met(value, self.must) else "MISSED"
+        if self.met(value, self.must):
+            return "must"
+        return "MISSED" if self.demanded else "short"
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,10 @@ class Finding:
 
 ONE_READER = Goal("page, 1 connection, p50", "the same select, bare driver", 2.0, 1.5)
 PAGES_SHARED = Goal("pages/s, 16 connections, head page", "pgbench, prepared", 0.35, 0.6, True)
-PAGES_APART = Goal("pages/s, 16 connections, all apart", "pgbench, prepared", 0.35, 0.6, True)
+PAGES_APART = Goal(
+    "pages/s, 16 connections, all apart", "pgbench, prepared", 0.35, 0.6, True, demanded=False
+)
+"""pgbench's clients ask for one page all of them; ours ask for pages that none can share."""
 NAIVE = Goal(
     "pages/s, 16 connections, head page", "naive endpoint on the feed's table", 8, 15, True
 )

@@ -15,7 +15,7 @@ from bench.reading.effort import WORKERS, Effort, Say, place
 from bench.reading.figures import Finding
 from bench.reading.rows_pages import READERS
 from bench.speed import stage
-from bench.speed.client import BACKEND, load
+from bench.speed.client import load
 
 SLOW = 6
 """How many times longer the assembly is measured: it answers a few pages per second."""
@@ -27,7 +27,7 @@ def beside_assembly(url: str, effort: Effort, say: Say) -> Iterator[Finding]:
     asyncio.run(fill(url, effort.history))
     subprocess.run(
         [sys.executable, "cli.py", "backfill"],
-        cwd=BACKEND,
+        cwd=stage.BACKEND,
         env=os.environ | {"DATABASE_URL": url},
         stderr=subprocess.DEVNULL,
         check=True,
@@ -60,13 +60,13 @@ def beside_assembly(url: str, effort: Effort, say: Say) -> Iterator[Finding]:
 
 
 def rebuilding(effort: Effort, say: Say) -> Iterator[Finding]:
-    found: dict[str, Any] = rebuild.measure(effort.history, say)
+    found: dict[str, Any] = rebuild.measure(effort.rebuilt, say)
     copied = found["copy"]["into_the_feed"]
     for goal, name in ((figures.BACKFILL, "backfill"), (figures.VERIFY, "verify")):
         rate = found[name]["items_per_second"]
         yield Finding(
             goal,
-            place(effort.history),
+            place(effort.rebuilt),
             [rate / copied],
             {"items_per_second": rate, "copy_per_second": found["copy"]},
             f"{rate:,.0f}/s : {copied:,.0f}/s",

@@ -1,6 +1,6 @@
 """One page and many: beside the driver, the database, and the usual way; deep, filtered, large."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
 
 import psycopg
@@ -10,8 +10,9 @@ from bench.reading import figures, paths
 from bench.reading.effort import WORKERS, Effort, Say, place
 from bench.reading.figures import Finding
 from bench.speed import stage
-from bench.speed.client import Load, load
-from bench.speed.driver import loop, selection
+from bench.speed.client import Clients, load
+from bench.speed.contest import Load, in_turns
+from bench.speed.driver import Driver, selection
 from bench.speed.pgbench import transactions_per_second
 
 READERS = 16
@@ -31,10 +32,9 @@ def of_size(url: str, items: int, effort: Effort, say: Say) -> Iterator[Finding]
 
 
 def _one_reader(url: str, server: str, items: int, effort: Effort) -> Finding:
-    bare, http = [], []
-    for _ in range(effort.repetitions):
-        bare.append(loop(url, [paths.PAGE], seconds=effort.seconds))
-        http.append(load(server, [paths.PAGE], seconds=effort.seconds))
+    sides = Clients(server, [paths.PAGE]), Driver(url, [paths.PAGE])
+    runs = [in_turns(*sides, seconds=effort.seconds) for _ in range(effort.repetitions)]
+    http, bare = zip(*runs, strict=True)
     return Finding(
         figures.ONE_READER,
         place(items, 1),
@@ -104,10 +104,9 @@ def large(urls: dict[int, str], effort: Effort, say: Say) -> Iterator[Finding]:
         for items in larger:
             say(f"{items:,} items beside {smallest:,}")
             with stage.platform(urls[items]) as big:
-                few, many = [], []
-                for _ in range(effort.repetitions):
-                    few.append(load(small.url, [paths.PAGE], seconds=effort.seconds))
-                    many.append(load(big.url, [paths.PAGE], seconds=effort.seconds))
+                sides = [Clients(server.url, [paths.PAGE]) for server in (big, small)]
+                runs = [in_turns(*sides, seconds=effort.seconds) for _ in range(effort.repetitions)]
+            many, few = zip(*runs, strict=True)
             yield Finding(
                 figures.LARGE,
                 place(items, 1),
@@ -123,9 +122,9 @@ def _script(db: psycopg.Connection) -> str:
     return " ".join(text.split()) + ";\n"
 
 
-def _times(loads: list[Load]) -> list[list[int]]:
+def _times(loads: Sequence[Load]) -> list[list[int]]:
     return [one.all_times for one in loads]
 
 
-def _p50(loads: list[Load]) -> float:
+def _p50(loads: Sequence[Load]) -> float:
     return median(one.p50 for one in loads)

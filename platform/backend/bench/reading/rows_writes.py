@@ -1,12 +1,14 @@
 """Writes with their item, beside the same writes with emit switched off (variants.py).
 
 Two of them: a registration, which does the least that a write can do, and a story, which does what
-most writes do. Every run starts with the same few records, so that none is slower for coming later.
-The live feed is switched off, and then on: its stamping shares processor and disk with the writer.
+most writes do. Both sides take turns, on a database of their own each, and every repetition starts
+with the same few records, so that none is slower for coming later. The live feed is switched off,
+and then on: its stamping shares processor and disk with the writer, and without emit has nothing to
+stamp.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from statistics import median
@@ -21,7 +23,8 @@ from bench.reading.effort import Effort, Say
 from bench.reading.figures import Finding
 from bench.reading.rows_network import NOTHING_ELSE
 from bench.speed import stage
-from bench.speed.client import Load, load
+from bench.speed.client import Clients
+from bench.speed.contest import Load, in_turns
 from tests.support.postgres import address, by_way_of
 from tests.support.tcp_proxy import TcpProxy
 
@@ -84,20 +87,17 @@ WRITES = (
 
 
 def of_items(url: str, effort: Effort, say: Say) -> Iterator[Finding]:
-    """The database must be migrated and empty."""
-    with psycopg.connect(url, autocommit=True) as db:
-        _run(db, _PREPARE)
+    """The database must be migrated and empty, and nobody connected to it."""
+    urls = [url, stage.another(url, "writes_beside")]
+    with ExitStack() as connected:
+        dbs = [connected.enter_context(psycopg.connect(one, autocommit=True)) for one in urls]
+        for db in dbs:
+            _run(db, _PREPARE)
         for mode, live in (("live feed off", NOTHING_ELSE), ("live feed on", {})):
             say(f"writes with their item and without, {mode}")
-            with ExitStack() as stack:
-                servers = {
-                    name: stack.enter_context(stage.platform(url, program, **FREELY, **live)).url
-                    for name, program in PROGRAMS.items()
-                }
-                for write in WRITES:
-                    yield _time(write, mode, db, servers, effort)
+            yield from _times(mode, live, urls, dbs, effort)
         for write in WRITES:
-            yield _round_trips(url, db, write)
+            yield _round_trips(url, dbs[0], write)
 
 
 def round_trips(url: str) -> Iterator[Finding]:
@@ -108,30 +108,44 @@ def round_trips(url: str) -> Iterator[Finding]:
             yield _round_trips(url, db, write)
 
 
-def _time(
-    write: Write, mode: str, db: psycopg.Connection, servers: dict[str, str], effort: Effort
-) -> Finding:
-    runs: dict[str, list[Load]] = {name: [] for name in servers}
+def _times(
+    mode: str,
+    live: dict[str, str],
+    urls: Sequence[str],
+    dbs: Sequence[psycopg.Connection],
+    effort: Effort,
+) -> Iterator[Finding]:
+    """Every repetition has new servers, and the sides change places: who starts first was seen to
+    be slower by a fiftieth.
+    """
+    loads: dict[str, dict[str, list[Load]]] = {
+        write.name: {side: [] for side in PROGRAMS} for write in WRITES
+    }
     for repetition in range(effort.repetitions):
-        for name in list(servers)[:: 1 if repetition % 2 else -1]:
-            _run(db, _BEGIN_ANEW)
-            runs[name].append(
-                load(
-                    servers[name],
-                    [write.path],
-                    seconds=effort.seconds,
-                    body=write.body(),
-                    key=KEY,
-                )
-            )
-    pairs = zip(runs["with"], runs["without"], strict=True)
-    return Finding(
-        figures.WRITE_TIME,
-        f"{write.name}, {mode}, 1 worker",
-        [one.p50 / other.p50 for one, other in pairs],
-        {f"{name}_us": [run.all_times for run in many] for name, many in runs.items()},
-        " : ".join(f"{median(run.p50 for run in many):,.0f} µs" for many in runs.values()),
-    )
+        sides = list(PROGRAMS)[:: -1 if repetition % 2 else 1]
+        with ExitStack() as stack:
+            servers = [
+                stack.enter_context(stage.platform(url, PROGRAMS[side], **FREELY, **live)).url
+                for side, url in zip(sides, urls, strict=True)
+            ]
+            for write in WRITES:
+                for db in dbs:
+                    _run(db, _BEGIN_ANEW)
+                clients = [
+                    Clients(server, [write.path], body=write.body(), key=KEY) for server in servers
+                ]
+                found = in_turns(*clients, seconds=2 * effort.seconds)
+                for side, one in zip(sides, found, strict=True):
+                    loads[write.name][side].append(one)
+    for name, runs in loads.items():
+        pairs = zip(runs["with"], runs["without"], strict=True)
+        yield Finding(
+            figures.WRITE_TIME,
+            f"{name}, {mode}, 1 worker",
+            [one.p50 / other.p50 for one, other in pairs],
+            {f"{side}_us": [run.all_times for run in many] for side, many in runs.items()},
+            " : ".join(f"{median(run.p50 for run in many):,.0f} µs" for many in runs.values()),
+        )
 
 
 def _round_trips(url: str, db: psycopg.Connection, write: Write) -> Finding:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench.reading.figures import Finding, Goal
 
-COLOURS = {"aim": "green", "must": "cyan", "MISSED": "bold red"}
+COLOURS = {"aim": "green", "must": "cyan", "short": "yellow", "MISSED": "bold red"}
 
 
 def table(findings: Sequence[Finding]) -> Table:

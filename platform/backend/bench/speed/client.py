@@ -1,6 +1,4 @@
-"""Clients over HTTP, in a process of their own: in that of the bench they would wait for it.
-
-    python -m bench.speed.client <<< '{"url": …, "paths": […], "connections": 16, "seconds": 2.0}'
+"""Clients over HTTP.
 
 Every connection sends a request, waits for the whole answer and sends the next, round and round the
 paths, each from another place in them. With a body the requests are POSTs, and `%d` in it becomes a
@@ -9,62 +7,44 @@ allows, so that the server is measured and not this.
 """
 
 import asyncio
-import json
-import subprocess
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
-from pathlib import Path
-from statistics import median, quantiles
-from typing import Any, cast
+from time import perf_counter
+from typing import cast
 from urllib.parse import urlsplit
 
-import uvloop
+from bench.speed.contest import Contestant, Load, Tally, Turn, in_turns
 
-BACKEND = Path(__file__).parents[2]
 END_OF_HEAD = b"\r\n\r\n"
 END_OF_CHUNKS = b"0\r\n\r\n"
-GRACE_SECONDS = 60.0
-"""What the last answers may take; the slowest rivals need seconds for a page."""
 
 
 @dataclass(frozen=True)
-class Load:
-    """What came back within the measured time; `times` are microseconds, one list per path."""
+class Clients(Contestant):
+    """So many connections to a server; `key` is an agent's."""
 
-    times: list[list[int]]
-    statuses: dict[str, int]
-    seconds: float
+    connections: int = 1
+    body: str = ""
+    key: str = ""
 
-    @property
-    def all_times(self) -> list[int]:
-        return [time for times in self.times for time in times]
+    @asynccontextmanager
+    async def connect(self, tally: Tally) -> AsyncIterator[Turn]:
+        connections: list[_Connection] = []
 
-    @property
-    def pages(self) -> int:
-        return sum(map(len, self.times))
+        async def turn() -> None:
+            if connections:
+                for one in connections:
+                    one.go_on()
+            else:
+                connections.extend(await _opened(self, tally))
+            await asyncio.gather(*(one.paused for one in connections))
 
-    @property
-    def rate(self) -> float:
-        """Pages per second."""
-        return self.pages / self.seconds
-
-    @property
-    def p50(self) -> float:
-        """Microseconds."""
-        return median(self.all_times)
-
-    @property
-    def p99(self) -> float:
-        """Microseconds."""
-        return quantiles(self.all_times, n=100)[98]
-
-    def p50_of(self, path: int) -> float:
-        """Microseconds, of one of the paths."""
-        return median(self.times[path])
+        yield turn
+        for one in connections:
+            one.close()
 
 
 def load(
@@ -77,56 +57,21 @@ def load(
     body: str = "",
     key: str = "",
 ) -> Load:
-    """Goes on for so long; `key` is an agent's. Raises RuntimeError when an answer is not 200."""
-    wanted = {
-        "url": url,
-        "paths": list(paths),
-        "connections": connections,
-        "seconds": seconds,
-        "warm_seconds": warm_seconds,
-        "body": body,
-        "key": key,
-    }
-    found = measured("bench.speed.client", wanted)
-    if found.statuses.keys() != {"200"}:
-        raise RuntimeError(f"answers other than 200: {found.statuses}")
-    return found
+    """What clients find by themselves. Raises RuntimeError when an answer is not 200."""
+    clients = Clients(url, paths, connections, body, key)
+    return in_turns(clients, seconds=seconds, warm_seconds=warm_seconds)[0]
 
 
-def measured(module: str, wanted: dict[str, Any]) -> Load:
-    """What a process of its own finds, so that ours is not in its way. Raises RuntimeError."""
-    ran = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", module],
-        input=json.dumps(wanted),
-        cwd=BACKEND,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if ran.returncode:
-        raise RuntimeError(f"{module} failed:\n{ran.stderr[-2000:]}")
-    return Load(**json.loads(ran.stdout))
+class _Requests:
+    """What the connections of a contestant send."""
 
-
-class _Run:
-    def __init__(
-        self,
-        url: str,
-        paths: list[str],
-        seconds: float,
-        warm_seconds: float,
-        body: str,
-        key: str,
-    ) -> None:
-        parts = urlsplit(url)
+    def __init__(self, wanted: Clients) -> None:
+        parts = urlsplit(wanted.url)
         self.address = str(parts.hostname), parts.port or 80
-        more = f"Host: {parts.netloc}\r\n" + (f"X-API-Key: {key}\r\n" if key else "")
-        self._heads = [f"{path} HTTP/1.1\r\n{more}" for path in paths]
-        self._body, self._numbers = body, count()
-        self.times: list[list[int]] = [[] for _ in paths]
-        self.statuses: dict[str, int] = {}
-        self.begin = time.perf_counter() + warm_seconds
-        self.end = self.begin + seconds
+        key = f"X-API-Key: {wanted.key}\r\n" if wanted.key else ""
+        self._heads = [f"{path} HTTP/1.1\r\nHost: {parts.netloc}\r\n{key}" for path in wanted.paths]
+        self._body, self._numbers = wanted.body, count()
+        self.paths = len(wanted.paths)
 
     def request(self, path: int) -> bytes:
         if not self._body:
@@ -136,15 +81,26 @@ class _Run:
         return f"POST {self._heads[path]}{head}\r\n{body}".encode()
 
 
-class _Client(asyncio.Protocol):
-    """One connection."""
+class _Connection(asyncio.Protocol):
+    """Asks as soon as it is made, until the turn is over."""
 
-    def __init__(self, run: _Run, number: int) -> None:
-        self._run, self._path = run, number
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    def __init__(self, requests: _Requests, tally: Tally, path: int) -> None:
+        self._requests, self._tally, self._path = requests, tally, path
+        self.paused: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Is done when the turn is over and the last answer there."""
         self._head = b""
         self._missing: int | None = None
         """Bytes of the body that are still to come; None: the head is, or the body is chunked."""
+
+    def go_on(self) -> None:
+        """Another turn begins."""
+        if self._transport.is_closing():
+            raise EOFError("the server hung up between two turns")
+        self.paused = asyncio.get_running_loop().create_future()
+        self._ask()
+
+    def close(self) -> None:
+        self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass
@@ -170,44 +126,34 @@ class _Client(asyncio.Protocol):
             self._answered()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if not self.done.done():
-            self.done.set_exception(error or EOFError("the server hung up"))
+        if not self.paused.done():
+            self.paused.set_exception(error or EOFError("the server hung up"))
 
     def _ask(self) -> None:
         self._head, self._missing = b"", None
-        request = self._run.request(self._path)
-        self._asked = time.perf_counter()
+        request = self._requests.request(self._path)
+        self._asked = perf_counter()
         self._transport.write(request)
 
     def _answered(self) -> None:
-        now, run = time.perf_counter(), self._run
-        if now > run.end:
-            self.done.set_result(None)
-            self._transport.close()
-            return
-        if now >= run.begin:  # whenever it was asked: the slowest are asked long before
-            run.times[self._path].append(round((now - self._asked) * 1e6))
-            status = self._head[9:12].decode()
-            run.statuses[status] = run.statuses.get(status, 0) + 1
-        self._path = (self._path + 1) % len(run.times)
-        self._ask()
+        goes_on = self._tally.answered(self._path, self._asked, self._head[9:12].decode())
+        self._path = (self._path + 1) % self._requests.paths
+        if goes_on:
+            self._ask()
+        else:
+            self.paused.set_result(None)
 
 
-async def _main(wanted: dict[str, Any]) -> None:
-    connections = wanted.pop("connections")
-    run = _Run(**wanted)
+async def _opened(wanted: Clients, tally: Tally) -> list[_Connection]:
+    requests = _Requests(wanted)
     create = asyncio.get_running_loop().create_connection
-    opened = await asyncio.gather(
+    made = await asyncio.gather(
         *(
-            create(partial(_Client, run, number * len(run.times) // connections), *run.address)
-            for number in range(connections)
+            create(
+                partial(_Connection, requests, tally, n * requests.paths // wanted.connections),
+                *requests.address,
+            )
+            for n in range(wanted.connections)
         )
     )
-    async with asyncio.timeout(run.end - time.perf_counter() + GRACE_SECONDS):
-        await asyncio.gather(*(client.done for _, client in opened))
-    seconds = run.end - run.begin
-    sys.stdout.write(json.dumps(asdict(Load(run.times, run.statuses, seconds))))
-
-
-if __name__ == "__main__":
-    uvloop.run(_main(json.load(sys.stdin)))
+    return [one for _, one in made]

@@ -1,23 +1,20 @@
 """The select of a page through the driver alone, in a bare loop: the limit of any server on it.
 
-    python -m bench.speed.driver <<< '{"url": …, "paths": […], "seconds": 2.0}'
-
 The connection is as the platform's pages have theirs (db/session.py), on the same event loop; the
 rows arrive, and that is all.
 """
 
-import json
-import sys
-import time
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import cycle
+from time import perf_counter
 from urllib.parse import urlsplit
 
 import psycopg
-import uvloop
 
 from api import fast_lane
-from bench.speed.client import Load, measured
+from bench.speed.contest import Contestant, Load, Tally, Turn, in_turns
 from db.session import RawJson
 from feed.page import Selection
 
@@ -29,29 +26,31 @@ def selection(path: str) -> Selection:
     return found
 
 
+@dataclass(frozen=True)
+class Driver(Contestant):
+    """The selects of these paths, round and round, on one connection to the database."""
+
+    @asynccontextmanager
+    async def connect(self, tally: Tally) -> AsyncIterator[Turn]:
+        statements = [selection(path).statement() for path in self.paths]
+        numbers = cycle(range(len(statements)))
+        connection = await psycopg.AsyncConnection.connect(
+            self.url, autocommit=True, prepare_threshold=None
+        )
+
+        async def turn() -> None:
+            for number in numbers:
+                asked = perf_counter()
+                cursor = await connection.execute(*statements[number])
+                await cursor.fetchall()
+                if not tally.answered(number, asked, "200"):
+                    return
+
+        async with connection:
+            connection.adapters.register_loader("jsonb", RawJson)
+            yield turn
+
+
 def loop(url: str, paths: Sequence[str], *, seconds: float, warm_seconds: float = 0.3) -> Load:
-    """Runs the selects of these paths, round and round, for so long."""
-    wanted = {"url": url, "paths": list(paths), "seconds": seconds, "warm_seconds": warm_seconds}
-    return measured("bench.speed.driver", wanted)
-
-
-async def _main(url: str, paths: list[str], seconds: float, warm_seconds: float) -> None:
-    statements = [selection(path).statement() for path in paths]
-    times: list[list[int]] = [[] for _ in paths]
-    connection = await psycopg.AsyncConnection.connect(url, autocommit=True, prepare_threshold=None)
-    async with connection:
-        connection.adapters.register_loader("jsonb", RawJson)
-        begin = time.perf_counter() + warm_seconds
-        end, number = begin + seconds, 0
-        while (asked := time.perf_counter()) < end:
-            cursor = await connection.execute(*statements[number])
-            await cursor.fetchall()
-            if asked >= begin:
-                times[number].append(round((time.perf_counter() - asked) * 1e6))
-            number = (number + 1) % len(paths)
-    found = Load(times, {"200": sum(map(len, times))}, seconds)
-    sys.stdout.write(json.dumps(asdict(found)))
-
-
-if __name__ == "__main__":
-    uvloop.run(_main(**json.load(sys.stdin)))
+    """What the driver finds by itself."""
+    return in_turns(Driver(url, paths), seconds=seconds, warm_seconds=warm_seconds)[0]

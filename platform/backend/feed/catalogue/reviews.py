@@ -1,11 +1,23 @@
 """Items about critical reviews."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
+from datetime import datetime
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, case, literal, select
-from sqlalchemy.orm import InstrumentedAttribute, selectinload
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    TypeDecorator,
+    and_,
+    case,
+    func,
+    literal,
+    select,
+    type_coerce,
+)
+from sqlalchemy.dialects.postgresql import JSONB, aggregate_order_by
+from sqlalchemy.orm import InstrumentedAttribute
 
 from db.models import (
     Aspect,
@@ -21,7 +33,7 @@ from feed import groups, payloads
 from feed.catalogue.refs import username
 from feed.item import FeedItem, feed_item
 from feed.item_type import item_type
-from feed.record import AGENT
+from feed.record import AGENT, record
 from feed.source import ItemId, Records
 
 # What a review is about, by name. A nameless proposal is null; content that is gone is "Unknown".
@@ -33,18 +45,74 @@ _content_name = case(
 )
 
 
-def _reviews() -> Select[ReviewFeedback, Any, str | None]:
+class _Point(NamedTuple):
+    """What items show of a FeedbackItem."""
+
+    id: UUID
+    severity: FeedbackSeverity
+    status: FeedbackItemStatus
+    resolved_at: datetime | None
+
+
+class _Points(TypeDecorator[list[_Point]]):
+    """A review's points, which PostgreSQL gathers as JSON: so a review is one row."""
+
+    impl = JSONB
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: object) -> list[_Point]:
+        return [
+            _Point(
+                UUID(id),
+                FeedbackSeverity[severity],
+                FeedbackItemStatus[status],
+                datetime.fromisoformat(resolved_at) if resolved_at else None,
+            )
+            for id, severity, status, resolved_at in value or ()
+        ]
+
+
+_points = (
+    select(
+        func.jsonb_agg(
+            aggregate_order_by(
+                func.jsonb_build_array(
+                    FeedbackItem.id,
+                    FeedbackItem.severity,
+                    FeedbackItem.status,
+                    FeedbackItem.resolved_at,
+                ),
+                FeedbackItem.created_at,
+                FeedbackItem.id,
+            )
+        )
+    )
+    .where(FeedbackItem.review_feedback_id == ReviewFeedback.id)
+    .correlate(ReviewFeedback)
+    .scalar_subquery()
+)
+
+_REVIEW = record(
+    ReviewFeedback.id,
+    ReviewFeedback.reviewer_id,
+    ReviewFeedback.content_type,
+    ReviewFeedback.content_id,
+    ReviewFeedback.created_at,
+    type_coerce(_points, _Points()).label("items"),
+)
+
+
+def _reviews() -> Select[Any, Any, str | None]:
     def of(kind: str, content_id: InstrumentedAttribute[UUID]) -> ColumnElement[bool]:
         return and_(ReviewFeedback.content_type == kind, ReviewFeedback.content_id == content_id)
 
     return (
-        select(ReviewFeedback, AGENT, _content_name)
+        select(_REVIEW, AGENT, _content_name)
         .select_from(ReviewFeedback)
         .outerjoin(User, User.id == ReviewFeedback.reviewer_id)
         .outerjoin(Proposal, of("proposal", Proposal.id))
         .outerjoin(Aspect, of("aspect", Aspect.id))
         .outerjoin(Story, of("story", Story.id))
-        .options(selectinload(ReviewFeedback.items))
     )
 
 
