@@ -8,7 +8,7 @@ for the same may join; those who come later open the next batch. So a lone reade
 and the longer a query has to wait, for its turn or for a connection, the more readers it serves.
 
 Readers who have been answered often ask again at once. A batch that had to wait for its turn waits
-for them, too, while they keep coming: else readers fall into two groups that go by turns, where
+a moment longer while they keep coming: else readers fall into two groups that go by turns, where
 half of the queries would do.
 """
 
@@ -25,10 +25,13 @@ SOON = 0.002
 that serves many more readers; where the database is far away, it must not wait so long.
 """
 
-QUIET = 3
-"""Rounds of the loop that bring no further reader, until a batch stops waiting for more: it takes a
-request two from the socket to here.
+QUIET, NO_LONGER = 3, 0.002
+"""Rounds of the loop without another reader, until a batch that had its turn starts: it takes a
+request two from the socket to here. And the seconds in which it starts anyway.
 """
+
+CLOCK = 0.001
+"""uvloop's has whole milliseconds."""
 
 Answer = TypeVar("Answer")
 Ask = Callable[[Callable[[], None]], Coroutine[Any, Any, Answer]]
@@ -39,7 +42,6 @@ class _Batch(Generic[Answer]):
     """Readers of one query; each has a future, which tells that the query has ended."""
 
     query: asyncio.Task[Answer]
-    patience: asyncio.TimerHandle
 
     def __init__(self) -> None:
         self.readers: set[asyncio.Future[None]] = set()
@@ -60,16 +62,19 @@ class SharedReads(Generic[Answer]):
     async def read(self, question: Hashable, ask: Ask[Answer], seconds: float) -> Answer:
         """The answer of a query that starts after this call.
 
-        Raises TimeoutError when there is none so many seconds after the first of those who share it
-        asked, and whatever the query raises, to all of them. A reader who leaves harms nobody; when
-        the last one has left, the query is cancelled.
+        Raises TimeoutError when there is none after so many seconds, and whatever the query raises,
+        to all who share it. A reader who leaves harms nobody; when the last one has left, the query
+        is cancelled.
         """
-        batch = self._open.get(question) or self._begin(question, ask, seconds)
-        reader: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        batch = self._open.get(question) or self._begin(question, ask)
+        reader: asyncio.Future[None] = loop.create_future()
         batch.readers.add(reader)
+        patience = loop.call_later(seconds, _tell, reader)
         try:
             await reader
         finally:
+            patience.cancel()
             batch.readers.discard(reader)
             if not batch.readers:
                 self._close(question, batch)
@@ -79,21 +84,12 @@ class SharedReads(Generic[Answer]):
             raise TimeoutError
         return batch.query.result()
 
-    def _begin(self, question: Hashable, ask: Ask[Answer], seconds: float) -> _Batch[Answer]:
+    def _begin(self, question: Hashable, ask: Ask[Answer]) -> _Batch[Answer]:
         batch = self._open[question] = _Batch()
         # A task starts in the loop's next round: whoever came in the same one can still join.
         batch.query = asyncio.create_task(self._run(question, ask, batch))
-        over = partial(self._over, question, batch)
-        batch.query.add_done_callback(over)
-        batch.patience = asyncio.get_running_loop().call_later(seconds, over)
+        batch.query.add_done_callback(partial(_tell_all, batch.readers))
         return batch
-
-    def _over(self, question: Hashable, batch: _Batch[Answer], _: object = None) -> None:
-        """There is an answer, or no more patience."""
-        batch.patience.cancel()
-        self._close(question, batch)
-        for reader in batch.readers:
-            _tell(reader)
 
     async def _run(self, question: Hashable, ask: Ask[Answer], batch: _Batch[Answer]) -> Answer:
         try:
@@ -119,7 +115,7 @@ class SharedReads(Generic[Answer]):
             self._ended[question] = ended = loop.create_future()
             if running == AT_ONCE:
                 await ended
-            elif loop.time() < soon:
+            elif soon - loop.time() > CLOCK / 2:
                 timer = loop.call_at(soon, _tell, ended)
                 try:
                     await ended
@@ -131,11 +127,11 @@ class SharedReads(Generic[Answer]):
     async def _gather(self, batch: _Batch[Answer]) -> None:
         """Waits for more readers while they keep coming, but not for long."""
         loop = asyncio.get_running_loop()
-        latest = loop.time() + SOON
+        latest = loop.time() + NO_LONGER
         quiet, readers = 0, len(batch.readers)
         while quiet < QUIET and loop.time() < latest:
             await asyncio.sleep(0)
-            quiet = quiet + 1 if len(batch.readers) == readers else 0
+            quiet = 0 if len(batch.readers) > readers else quiet + 1
             readers = len(batch.readers)
 
     def _leave(self, question: Hashable, batch: _Batch[Answer]) -> None:
@@ -151,6 +147,11 @@ class SharedReads(Generic[Answer]):
     def _close(self, question: Hashable, batch: _Batch[Answer]) -> None:
         if self._open.get(question) is batch:
             del self._open[question]
+
+
+def _tell_all(readers: set[asyncio.Future[None]], _: object) -> None:
+    for reader in readers:
+        _tell(reader)
 
 
 def _tell(future: asyncio.Future[None]) -> None:

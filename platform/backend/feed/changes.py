@@ -17,12 +17,7 @@ from feed.wire import ascii_json
 CHANNEL = "platform_feed"
 """Where processes tell each other that there is something new to read."""
 
-STAMP = f"""
-    SELECT stamped, epoch, head, floor,
-        CASE WHEN stamped > 0 THEN pg_notify('{CHANNEL}', %(note)s) END AS noted
-    FROM platform_feed_stamp(%(most)s)
-"""
-"""Tells the other processes, too, as soon as the numbers are there for them to read."""
+STAMP = "SELECT stamped, epoch, head, floor FROM platform_feed_stamp(%(most)s)"
 
 _CHANGES = """
     SELECT change.seq, change.op, change.imported, change.event_type, change.item_id,

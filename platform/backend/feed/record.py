@@ -41,9 +41,10 @@ class _Record(Bundle[Any]):
 
 
 def record(*columns: Any) -> Any:
-    """Columns of one table as one value; None where an outer join found no row.
+    """Columns of one table, and what is computed from its row, as one value.
 
-    The first column is one that is never NULL. Columns keep their names as attributes.
+    None where an outer join found no row. The first column is one that is never NULL. Columns keep
+    their names as attributes.
     """
     return _Record(*columns)
 
@@ -65,9 +66,11 @@ class Reading:
     """
 
     def __init__(self, query: AnySelect) -> None:
+        described = query.column_descriptions
+        assert not any(one["expr"] is one["entity"] for one in described), "records, not entities"
         columns: list[Any] = []
         self._parts: list[tuple[int, int, Callable[[Sequence[Any]], Any] | None]] = []
-        for description in query.column_descriptions:
+        for description in described:
             part = description["expr"]
             own = part.exprs if isinstance(part, _Record) else [part]
             make = part.make if isinstance(part, _Record) else None

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ import psycopg
 from core.settings import Settings
 from db.session import Database, RawJson
 from db.urls import libpq_url
-from feed.changes import NEW_EPOCH, READ, READ_LAST, STAMP, TRIM, Stamped, read_changes
+from feed.changes import NEW_EPOCH, NOTIFY, READ, READ_LAST, STAMP, TRIM, Stamped, read_changes
 from feed.listener import Listener
 from feed.ring import Ring, contiguous
 
@@ -30,6 +31,9 @@ GAP, GAP_PER_CHANGE, LONGEST_GAP = 0.025, 0.0004, 0.05
 """Seconds between two looks at least: what comes in meanwhile is handled together. The more there
 is to do, the more it saves the writers, and the less readers notice.
 """
+
+URGENT_GAP = 0.004
+"""The same while a client waits to know where it stands."""
 
 SHORTEST, LONGEST = 0.005, 0.25
 """Between these, in seconds, the pause grows while nothing calls the tail and nothing is found."""
@@ -63,6 +67,9 @@ class Tail:
         self._trim_at = time.monotonic() + TRIM_EVERY
         self._grew = grew
         self._bell = asyncio.Event()
+        self._urgent = asyncio.Event()
+        self._waiting = 0
+        """How many wait in `caught_up`."""
         self._looks = 0
         self._looked = asyncio.Condition()
         database.committed = self.wake
@@ -88,6 +95,8 @@ class Tail:
         That is so after a look that began later, was not a rival's, and left nothing for the next.
         """
         wanted = self._looks + 2  # one look may have begun before
+        self._waiting += 1
+        self._urgent.set()
         try:
             async with asyncio.timeout(seconds), self._looked:
                 while self._looks < wanted:
@@ -95,6 +104,10 @@ class Tail:
                     await self._looked.wait()
         except TimeoutError:
             return False
+        finally:
+            self._waiting -= 1
+            if not self._waiting:
+                self._urgent.clear()
         return True
 
     async def _follow(self) -> None:
@@ -112,19 +125,23 @@ class Tail:
                 pause = min(2 * pause, LONGEST) if found is False else SHORTEST
                 changes = max(0, self.ring.head - head)
                 if changes < AT_ONCE:  # else there is more
-                    await asyncio.sleep(min(max(GAP, changes * GAP_PER_CHANGE), LONGEST_GAP))
-                    await self._rung(pause)
+                    gap = min(max(GAP, changes * GAP_PER_CHANGE), LONGEST_GAP)
+                    await asyncio.sleep(URGENT_GAP)
+                    await _within(gap - URGENT_GAP, self._urgent)
+                    await _within(pause, self._bell)
         finally:
             connection.pgconn.finish()  # a polite end would wait for a server that may be away
 
     async def _look(self, connection: psycopg.AsyncConnection[Any]) -> bool | None:
         """Stamps, and reads what is new. None when another process stamps just now."""
-        note = self.listener.note
-        [(*row, _)] = await _ask(connection, STAMP, {"most": AT_ONCE, "note": note})
-        log = Stamped(*row)
+        row = await _ask(connection, STAMP, {"most": AT_ONCE})
+        log = Stamped(*row[0])
         grew = await self._read(connection, log)
         if grew:
             self._grew()
+        if log.stamped:
+            # By itself: a queue of notifications that is full must not keep changes from numbers.
+            await _ask(connection, NOTIFY, {"note": self.listener.note})
         if log.stamped is None:
             return None
         if log.stamped < AT_ONCE:  # nothing committed is left without a number
@@ -166,18 +183,18 @@ class Tail:
         self.ring.restart(log.epoch, log.head - len(changes))
         self.ring.append(changes)
 
-    async def _rung(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._bell.wait()
-        except TimeoutError:
-            pass
-
     async def _trim(self, connection: psycopg.AsyncConnection[Any]) -> None:
         self._trim_at = time.monotonic() + TRIM_EVERY
         gone = (await _ask(connection, TRIM, self._keep))[0][0]
         if gone == TRIM_AT_ONCE:
             self._trim_at = 0
+
+
+async def _within(seconds: float, event: asyncio.Event) -> None:
+    """Waits for the event, and no longer than so."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def _connect(url: str) -> psycopg.AsyncConnection[Any]:

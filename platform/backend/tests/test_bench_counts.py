@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from bench.reading import chart, items, paths, rows_network, rows_writes, show
-from bench.reading.figures import FILTERED, Finding
+from bench.reading.figures import FILTERED, PAGES_APART, Finding
 from bench.speed.driver import selection
 from tests.support.machine import missing
 from tests.support.pgbouncer import find_pgbouncer
@@ -86,6 +86,9 @@ def test_an_item_adds_no_round_trip_to_its_write(database_url: str) -> None:
 def test_findings_are_shown() -> None:
     found = [Finding(FILTERED, "10 k", [1.1, 1.3, 1.2], about="<&>")]
     assert show.as_json(found)["findings"][0]["verdict"] == "MISSED"
-    assert show.table(found).row_count == 1
+    # What is told beside a figure misses nothing.
+    found.append(Finding(PAGES_APART, "10 k", [0.1]))
+    assert show.as_json(found)["findings"][1]["verdict"] == "short"
+    assert show.table(found).row_count == 2
     assert "&lt;&amp;&gt;" not in chart.svg(found)
     assert "1.20, must ≤ 1.15" in chart.svg(found)

@@ -307,7 +307,7 @@ def test_the_log_is_read_by_index_whatever_statistics_say(db: Connection) -> Non
     for statement, params in (
         ("SELECT platform_feed_position()", {}),
         (READ, {"after": 19990, "most": 1000}),
-        (STAMP, {"most": 1000, "note": ""}),
+        (STAMP, {"most": 1000}),
     ):
         with db.transaction():
             before = value(db, SCANS_OF_THE_LOG)

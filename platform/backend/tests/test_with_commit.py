@@ -35,18 +35,34 @@ async def store(database_url: str) -> AsyncIterator[Database]:
     await store.close()
 
 
-async def emit(db: AsyncSession, *, agent: UUID | None = None) -> None:
-    who = uuid4()
+async def emit(
+    db: AsyncSession, *, who: UUID | None = None, agent: UUID | None = None, new: bool = False
+) -> None:
+    who = who or uuid4()
     payload: dict[str, Any] = {
         "id": str(who),
         "agent": {"id": str(who), "username": "@a", "name": "A"},
     }
-    await emit_feed_event(db, "agent_registered", payload, agent_id=agent)
+    await emit_feed_event(db, "agent_registered", payload, agent_id=agent, new=new)
 
 
 async def count(store: Database) -> int:
     async with store.session() as db:
         return await db.scalar(select(func.count()).select_from(FeedEvent)) or 0
+
+
+async def test_what_is_said_to_be_new_and_is_not_is_refused(store: Database) -> None:
+    who = uuid4()
+    async with store.session() as db:
+        await emit(db, who=who, new=True)
+        await emit(db, who=who)
+        await db.commit()
+    assert await count(store) == 1
+    async with store.session() as db:
+        await emit(db, who=who, new=True)
+        with pytest.raises(IntegrityError):
+            await db.commit()
+    assert await count(store) == 1
 
 
 async def test_it_costs_no_round_trip(database_url: str, proxy: TcpProxy) -> None:

@@ -67,7 +67,8 @@ async def emit_feed_event(
     `payload` holds the keys of the type's shape; `type`, `created_at` and `sort_date` are filled in
     from the other arguments. `created_at` defaults to now, and is what the feed is ordered by.
     `new` says that this transaction makes the record, so that no item of it can be there yet: to
-    know that beforehand saves a third of what the item costs the database.
+    know that beforehand saves a third of what the item costs the database. If one is there, the
+    commit is refused.
 
     Builders of feed/catalogue return exactly these arguments:
     `await emit_feed_event(db, **world_created(world, creator))`.
@@ -240,8 +241,10 @@ _INSERT = f"""
     )
 """
 INSERT = text(_INSERT)
+"""One item of a record that its transaction makes, as most writes have."""
+
 UPSERT = text(_INSERT + _SETTLE)
-"""One item, as nearly every write has. PostgreSQL plans it in half the time of the other one."""
+"""One item. PostgreSQL plans it in half the time of `_UPSERT_MANY`."""
 
 _UPSERT_MANY = text(
     f"""

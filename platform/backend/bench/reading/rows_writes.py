@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import ceil
 from statistics import median
 from urllib.request import Request, urlopen
 from uuid import UUID, uuid4
@@ -24,12 +25,15 @@ from bench.reading.figures import Finding
 from bench.reading.rows_network import NOTHING_ELSE
 from bench.speed import stage
 from bench.speed.client import Clients
-from bench.speed.contest import Load, in_turns
+from bench.speed.contest import TURN_SECONDS, Load, in_turns
 from tests.support.postgres import address, by_way_of
 from tests.support.tcp_proxy import TcpProxy
 
 PROGRAMS = {"with": "cli.py", "without": "-m bench.reading.variants silent"}
 FREELY = {"DEDUP_WINDOW_OVERRIDE_SECONDS": "0"}
+LIVE_TURN_SECONDS = 0.5
+"""What the live feed does after a write takes 0.05 seconds of the turn that follows."""
+
 COUNTED = 5
 """Writes whose round trips are counted."""
 
@@ -93,9 +97,12 @@ def of_items(url: str, effort: Effort, say: Say) -> Iterator[Finding]:
         dbs = [connected.enter_context(psycopg.connect(one, autocommit=True)) for one in urls]
         for db in dbs:
             _run(db, _PREPARE)
-        for mode, live in (("live feed off", NOTHING_ELSE), ("live feed on", {})):
+        for mode, live, turn_seconds in (
+            ("live feed off", NOTHING_ELSE, TURN_SECONDS),
+            ("live feed on", {}, LIVE_TURN_SECONDS),
+        ):
             say(f"writes with their item and without, {mode}")
-            yield from _times(mode, live, urls, dbs, effort)
+            yield from _times(mode, live, turn_seconds, urls, dbs, effort)
         for write in WRITES:
             yield _round_trips(url, dbs[0], write)
 
@@ -111,17 +118,18 @@ def round_trips(url: str) -> Iterator[Finding]:
 def _times(
     mode: str,
     live: dict[str, str],
+    turn_seconds: float,
     urls: Sequence[str],
     dbs: Sequence[psycopg.Connection],
     effort: Effort,
 ) -> Iterator[Finding]:
     """Every repetition has new servers, and the sides change places: who starts first was seen to
-    be slower by a fiftieth.
+    be slower by a fiftieth. So their number is even.
     """
     loads: dict[str, dict[str, list[Load]]] = {
         write.name: {side: [] for side in PROGRAMS} for write in WRITES
     }
-    for repetition in range(effort.repetitions):
+    for repetition in range(2 * ceil(effort.repetitions / 2)):
         sides = list(PROGRAMS)[:: -1 if repetition % 2 else 1]
         with ExitStack() as stack:
             servers = [
@@ -134,7 +142,7 @@ def _times(
                 clients = [
                     Clients(server, [write.path], body=write.body(), key=KEY) for server in servers
                 ]
-                found = in_turns(*clients, seconds=2 * effort.seconds)
+                found = in_turns(*clients, seconds=2 * effort.seconds, turn_seconds=turn_seconds)
                 for side, one in zip(sides, found, strict=True):
                     loads[write.name][side].append(one)
     for name, runs in loads.items():

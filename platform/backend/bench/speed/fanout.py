@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any
 
 import httpx2
@@ -23,11 +23,18 @@ PACED, PACE = 20, 0.25
 
 SECONDS = 300
 
+GENERATOR, RAW, NCHAN = "FastAPI generator", "bare ASGI", "Nchan"
+
 Publish = Callable[[], Awaitable[None]]
 
 
-def measure(clients: int, changes: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """Figures of each contender, one after the other, as JSON."""
+def measure(
+    clients: int,
+    changes: int,
+    say: Callable[[str], None],
+    rivals: Collection[str] = (GENERATOR, RAW, NCHAN),
+) -> dict[str, Any]:
+    """Figures of each contender, one after the other, as JSON; Nchan only where it is installed."""
     found: dict[str, Any] = {"clients": clients, "changes": changes}
     with stage.database() as url:
         with psycopg.connect(url, autocommit=True) as db:
@@ -35,14 +42,16 @@ def measure(clients: int, changes: int, say: Callable[[str], None]) -> dict[str,
         say("the live feed")
         with stage.platform(url) as server:
             found["live feed"] = uvloop.run(_live(server, url, clients, changes))
-    for name, rival in ("FastAPI generator", "generator"), ("bare ASGI", "raw"):
+    for name, rival in (GENERATOR, "generator"), (RAW, "raw"):
+        if name not in rivals:
+            continue
         say(name)
         with stage.rival(rival) as server:
             found[name] = uvloop.run(_rival(server, clients, changes))
-    if path := nchan.program():
-        say("Nchan")
+    if NCHAN in rivals and (path := nchan.program()):
+        say(NCHAN)
         with nchan.nginx(path) as nginx:
-            found["Nchan"] = uvloop.run(_nchan(nginx, clients, changes))
+            found[NCHAN] = uvloop.run(_nchan(nginx, clients, changes))
     return found
 
 

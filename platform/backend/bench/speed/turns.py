@@ -1,6 +1,6 @@
 """The process in which contestants take their turns: in that of the bench they would wait for it.
 
-    python -m bench.speed.turns <<< '{"contestants": […], "seconds": 2.0, "warm_seconds": 0.3}'
+    python -m bench.speed.turns <<< '{"contestants": […], "seconds": 2.0, …}'
 
 A contestant is the name of its class and its fields:
 
@@ -20,19 +20,15 @@ import uvloop
 
 from bench.speed.contest import Contestant, Load, Tally
 
-TURN_SECONDS = 0.1
-"""Short beside the drift of the machine's clock, long beside an answer: the one that a turn's end
-cuts off is not counted, and the first ones pay for caches that another contestant has filled."""
-
 GRACE_SECONDS = 60.0
 """What the last answers may take; the slowest rivals need seconds for a page."""
 
 
 async def take(
-    contestants: Sequence[Contestant], seconds: float, warm_seconds: float
+    contestants: Sequence[Contestant], seconds: float, warm_seconds: float, turn_seconds: float
 ) -> list[Load]:
     """Whoever is alone has one long turn: it would wait for nobody."""
-    turns = 1 if len(contestants) == 1 else max(1, round(seconds / TURN_SECONDS))
+    turns = 1 if len(contestants) == 1 else max(1, round(seconds / turn_seconds))
     tallies = [Tally(len(one.paths)) for one in contestants]
     async with AsyncExitStack() as connected:
         sides = [

@@ -9,7 +9,7 @@ import psycopg
 
 from bench.speed import stage
 from bench.speed.pgbench import transactions_per_second
-from utils.feed_events import UPSERT
+from utils.feed_events import INSERT
 
 WRITERS = 64
 
@@ -41,10 +41,10 @@ without any record, which nothing writes, to see the live feed's part as large a
 
 def transaction(of: str) -> str:
     """Five milliseconds of other work, in the middle of which an item is written, by the statement
-    that `emit_feed_event` sends.
+    that `emit_feed_event` sends for a record that is new.
     """
     record, values = WRITERS_OF[of]
-    statement = re.sub(r":(\w+)", lambda name: values[name[1]], str(UPSERT))
+    statement = re.sub(r":(\w+)", lambda name: values[name[1]], str(INSERT))
     return (
         f"\\set n random(1, 9000000000000000)\n"
         f"BEGIN;{record}\n{' '.join(statement.split())};\n\\sleep 5 ms\nCOMMIT;\n"
