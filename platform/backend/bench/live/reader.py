@@ -40,7 +40,8 @@ class Finish:
         self.head = head
         soon = asyncio.get_running_loop().time() + 1
         for limit in self._limits:
-            limit.reschedule(soon)
+            if not limit.expired():  # its work is about to be told so
+                limit.reschedule(soon)
 
     async def within(self, seconds: float, work: Coroutine[Any, Any, None]) -> None:
         """Lets the work go on for so long at most, and not much longer than the campaign."""
