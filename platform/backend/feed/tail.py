@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 1000
 """Changes that are stamped, or read, by one statement."""
 
-GAP, GAP_PER_CHANGE, LONGEST_GAP = 0.025, 0.0004, 0.05
+GAP, GAP_PER_CHANGE, LONGEST_GAP = 0.025, 0.0004, 0.1
 """Seconds between two looks at least: what comes in meanwhile is handled together. The more there
 is to do, the more it saves the writers, and the less readers notice.
 """
