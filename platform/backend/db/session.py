@@ -63,11 +63,12 @@ class Database:
             json_deserializer=orjson.loads,
         )
         event.listen(self.engine.sync_engine, "checkout", _find_out_the_dead)
-        with_commit.install(self.engine)
+        sessions = self._announcing()
+        with_commit.install(self.engine, sessions)
         self.committed: Callable[[], None] = _nobody_cares
         """Called after each commit of a `session()`."""
         self.session = async_sessionmaker(
-            self.engine, expire_on_commit=False, sync_session_class=self._announcing()
+            self.engine, expire_on_commit=False, sync_session_class=sessions
         )
         self.autocommit = async_sessionmaker(
             self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable
 from datetime import datetime
+from hashlib import sha1
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_OID, UUID, uuid5
 
@@ -15,6 +16,8 @@ from feed.item_type import CATALOGUE
 log = logging.getLogger(__name__)
 
 ROW_IDS = uuid5(NAMESPACE_OID, "platform_feed_events")
+_BEGUN = sha1(ROW_IDS.bytes, usedforsecurity=False)
+"""The hash of every row id begins with this. Copied, it costs half of what a new one does."""
 
 
 class Row(NamedTuple):
@@ -52,8 +55,13 @@ class Finished(NamedTuple):
 
 
 def row_id(event_type: str, item_id: str) -> UUID:
-    """Derived from the item's identity, so that a rebuilt feed keeps its order and its cursors."""
-    return uuid5(ROW_IDS, f"{event_type}/{item_id}")
+    """Derived from the item's identity, so that a rebuilt feed keeps its order and its cursors.
+
+    It is `uuid5(ROW_IDS, f"{event_type}/{item_id}")`.
+    """
+    name = _BEGUN.copy()
+    name.update(f"{event_type}/{item_id}".encode())
+    return UUID(bytes=name.digest()[:16], version=5)
 
 
 def finish(item: FeedItem) -> Row:

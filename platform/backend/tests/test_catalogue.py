@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import httpx2
 import pytest
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 import feed.catalogue  # noqa: F401  # fills the catalogue
 from db.models import FeedbackItem, Proposal, ReviewSystem
 from feed.item_type import CATALOGUE, EventType
+from feed.row import ROW_IDS, row_id
 from tests.support import aspects, bodies
 from tests.support.agents import Agent, graduate_by_review, register
 from tests.support.answers import ok
@@ -34,6 +35,11 @@ def test_every_type_has_an_entry() -> None:
 @pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda entry: entry.name)
 def test_every_entry_is_documented(entry: Any) -> None:
     assert entry.doc.strip().endswith(".")
+
+
+def test_a_row_id_is_what_the_standard_library_makes_of_the_identity() -> None:
+    for item_id in ("a", "9f0c/é", ""):
+        assert row_id("story_created", item_id) == uuid5(ROW_IDS, f"story_created/{item_id}")
 
 
 async def test_live_equals_history(

@@ -135,6 +135,22 @@ async def test_it_comes_after_what_the_session_holds(store: Database) -> None:
     assert await count(store) == 1
 
 
+@pytest.mark.parametrize("change", ["made", "changed", "deleted"])
+async def test_what_the_session_holds_is_flushed_first(store: Database, change: str) -> None:
+    async with store.session() as db:
+        agent = User(id=uuid4(), type=UserType.AGENT, username="@new", name="New")
+        db.add(agent)
+        if change != "made":
+            await db.flush()
+        if change == "changed":
+            agent.name = "Newer"
+        elif change == "deleted":
+            await db.delete(agent)
+        assert db.new or db.dirty or db.deleted
+        await emit(db)
+        assert not (db.new or db.dirty or db.deleted)
+
+
 async def test_one_that_cannot_even_be_sent_ends_the_transaction(store: Database) -> None:
     async with store.session() as db:
         await emit(db)

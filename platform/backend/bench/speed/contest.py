@@ -19,8 +19,7 @@ BACKEND = Path(__file__).parents[2]
 
 TURN_SECONDS = 0.1
 """Short beside the drift of the machine's clock, long beside an answer: the one that a turn's end
-cuts off is not counted, and the first ones pay for caches that another contestant has filled. Work
-that goes on after an answer needs longer turns: the others would pay for it.
+cuts off is not counted, and the first ones pay for caches that another contestant has filled.
 """
 
 Turn = Callable[[], Awaitable[None]]
@@ -111,9 +110,13 @@ def in_turns(
     *contestants: Contestant,
     seconds: float = 2.0,
     warm_seconds: float = 0.3,
-    turn_seconds: float = TURN_SECONDS,
+    rest_seconds: float = 0.0,
 ) -> list[Load]:
-    """Measures each for so long. Raises RuntimeError when an answer is not 200, or none came."""
+    """Measures each for so long. Raises RuntimeError when an answer is not 200, or none came.
+
+    `rest_seconds` between two turns are for work that goes on after an answer: else the next
+    contestant would pay for it.
+    """
     named = [
         (f"{type(one).__module__}:{type(one).__qualname__}", asdict(one)) for one in contestants
     ]
@@ -121,7 +124,8 @@ def in_turns(
         "contestants": named,
         "seconds": seconds,
         "warm_seconds": warm_seconds,
-        "turn_seconds": turn_seconds,
+        "turn_seconds": TURN_SECONDS,
+        "rest_seconds": rest_seconds,
     }
     ran = subprocess.run(
         [sys.executable, "-m", "bench.speed.turns"],

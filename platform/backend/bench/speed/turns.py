@@ -25,7 +25,11 @@ GRACE_SECONDS = 60.0
 
 
 async def take(
-    contestants: Sequence[Contestant], seconds: float, warm_seconds: float, turn_seconds: float
+    contestants: Sequence[Contestant],
+    seconds: float,
+    warm_seconds: float,
+    turn_seconds: float,
+    rest_seconds: float,
 ) -> list[Load]:
     """Whoever is alone has one long turn: it would wait for nobody."""
     turns = 1 if len(contestants) == 1 else max(1, round(seconds / turn_seconds))
@@ -41,6 +45,7 @@ async def take(
                 tally.begin(seconds / turns, warm)
                 async with asyncio.timeout(warm + seconds / turns + GRACE_SECONDS):
                     await turn()
+                await asyncio.sleep(rest_seconds)
     return [tally.load() for tally in tallies]
 
 
