@@ -21,7 +21,6 @@ WAITING = "statements that wait for the commit"
 and statements do not wait there.
 """
 
-
 CONNECTION = "connection of the last transaction"
 """Where it is: in the `info` of its session."""
 
@@ -32,7 +31,7 @@ class _Statement(NamedTuple):
 
 
 def install(engine: AsyncEngine, sessions: type[Session]) -> None:
-    """Lets statements of these sessions wait on the connections of this engine."""
+    """Lets statements wait on the connections of this engine, whose sessions these are."""
     event.listen(sessions, "after_begin", _remember)
     listened = engine.sync_engine
     event.listen(listened, "begin", _forget)

@@ -124,7 +124,6 @@ def in_turns(
         "contestants": named,
         "seconds": seconds,
         "warm_seconds": warm_seconds,
-        "turn_seconds": TURN_SECONDS,
         "rest_seconds": rest_seconds,
     }
     ran = subprocess.run(

@@ -18,21 +18,17 @@ from typing import Any
 
 import uvloop
 
-from bench.speed.contest import Contestant, Load, Tally
+from bench.speed.contest import TURN_SECONDS, Contestant, Load, Tally
 
 GRACE_SECONDS = 60.0
 """What the last answers may take; the slowest rivals need seconds for a page."""
 
 
 async def take(
-    contestants: Sequence[Contestant],
-    seconds: float,
-    warm_seconds: float,
-    turn_seconds: float,
-    rest_seconds: float,
+    contestants: Sequence[Contestant], seconds: float, warm_seconds: float, rest_seconds: float
 ) -> list[Load]:
     """Whoever is alone has one long turn: it would wait for nobody."""
-    turns = 1 if len(contestants) == 1 else max(1, round(seconds / turn_seconds))
+    turns = 1 if len(contestants) == 1 else max(1, round(seconds / TURN_SECONDS))
     tallies = [Tally(len(one.paths)) for one in contestants]
     async with AsyncExitStack() as connected:
         sides = [
