@@ -72,6 +72,14 @@ MUTANTS = (
         _log("one_stamps_at_a_time"),
     ),
     Mutant(
+        "the lock is held while changes are read",
+        "feed/changes.py",
+        'LOOK = f"BEGIN; {STAMP}; COMMIT; {READ}"',
+        'LOOK = f"{STAMP}; {READ}"',
+        "whoever hangs in the network stops the live feed of all",
+        _log("keeps_nobody_from_stamping"),
+    ),
+    Mutant(
         "shows what a crash may undo",
         "feed/changes.py",
         "if rows and rows[0][-1]:",
@@ -217,6 +225,14 @@ MUTANTS = (
         "while await self._echo(connection) or True:",
         "behind a pooler a server says that it listens",
         _live("pooler_swallows", "black_hole"),
+    ),
+    Mutant(
+        "company goes unnoticed",
+        "feed/listener.py",
+        "self._meet()\n                self._heard()",
+        "self._heard()",
+        "a server that was alone at first never notifies those who come later",
+        ("tests/test_listener.py",),
     ),
     Mutant(
         "no goodbye",

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 
 from db.session import Database
-from feed.changes import READ, read_changes
+from feed.changes import read_changes
 from feed.ring import Ring, contiguous
 
 EVERY = 1.0
@@ -78,7 +78,7 @@ class Archive:
     async def _read(self, epoch: str, start: int) -> bool:
         """Reads a block; False when what follows on `start` is gone."""
         self.reads += 1
-        found = await read_changes(self._database.read, READ, {"after": start, "most": BLOCK})
+        found = await read_changes(self._database.read, start, BLOCK)
         # What another process has numbered a moment ago comes by the ring, like everything new.
         known = [change for change in found if change.seq <= self._ring.head]
         changes = contiguous(start, known)

@@ -1,6 +1,6 @@
 """The change log: its statements, and a change as the bytes that clients get.
 
-The statements run in autocommit, each a transaction and a round trip of its own.
+The statements run in autocommit, each a round trip of its own.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,42 +19,14 @@ CHANNEL = "platform_feed"
 
 STAMP = "SELECT stamped, epoch, head, floor FROM platform_feed_stamp(%(most)s)"
 
-_CHANGES = """
-    SELECT change.seq, change.op, change.imported, change.event_type, change.item_id,
-        change.world_id, change.agent_id, change.dweller_id, change.story_id,
-        change.former, change.xid, change.at, stored.payload,
-        (
-            SELECT id FROM platform_feed_changes
-            WHERE seq IS NULL AND id > (SELECT settled FROM platform_feed_log)
-            ORDER BY seq, id LIMIT 1
-        ) IS NOT NULL AS ahead
-    FROM {changes} AS change
-    LEFT JOIN LATERAL (
-        SELECT payload FROM platform_feed_events
-        WHERE event_type = change.event_type AND payload ->> 'id' = change.item_id
-            AND change.op <> 'remove'
-        OFFSET 0
-    ) AS stored ON true
-    ORDER BY change.seq
-"""
-# OFFSET 0, and the order of `ahead`: by the index, whatever statistics say. Without any, PostgreSQL
-# would read the whole feed; with some from before numbers were given, the whole log.
-READ = _CHANGES.format(
-    changes="""(
-        SELECT * FROM platform_feed_changes
-        WHERE seq > %(after)s ORDER BY seq LIMIT %(most)s
-    )"""
-)
-"""The changes after a position. An item is read as it is now: as new as the change or newer, and
-`ahead` says whether something is visible that has no number yet.
+READ = "SELECT * FROM platform_feed_read(%(after)s, %(most)s)"
+"""The changes after a position, as alembic/versions/0032_read_feed_changes.py describes them."""
+
+LOOK = f"BEGIN; {STAMP}; COMMIT; {READ}"
+"""Both in one message. What is read may be more than the network takes at once: whoever hangs then
+must not hold the stampers' lock.
 """
 
-READ_LAST = _CHANGES.format(
-    changes="""(
-        SELECT * FROM platform_feed_changes
-        WHERE seq <= %(head)s ORDER BY seq DESC LIMIT %(most)s
-    )"""
-)
 FLUSH = "SELECT platform_feed_flush()"
 TRIM = "SELECT platform_feed_trim(%(keep)s, %(age)s, %(most)s)"
 NOTIFY = f"SELECT pg_notify('{CHANNEL}', %(note)s)"
@@ -146,13 +118,17 @@ class Change:
         return Message(f"{epoch}.{self.seq}", event, data)
 
 
-async def read_changes(ask: Ask, statement: str, params: dict[str, Any]) -> list[Change]:
-    """By `READ` or `READ_LAST`, with items as no crash can undo them.
+async def read_changes(ask: Ask, after: int, most: int) -> list[Change]:
+    """Up to `most` changes after a position."""
+    return await lasting(ask, await ask(READ, {"after": after, "most": most}))
+
+
+async def lasting(ask: Ask, rows: list[Any]) -> list[Change]:
+    """The changes of rows of `READ`, with items as no crash can undo them.
 
     Numbered changes have been flushed to disk. What is visible ahead of them may have been
     committed asynchronously, and an item is read as that left it.
     """
-    rows = await ask(statement, params)
     if rows and rows[0][-1]:
         await ask(FLUSH, {})
     return [Change.of(row) for row in rows]

@@ -3,11 +3,13 @@
 LISTEN needs a session of its own. A transaction pooler accepts it and delivers nothing, and a
 connection through a dead network is silent as well. So the listener keeps asking for an echo, sent
 on another connection; without one it is deaf, which the tail makes up for by looking more often.
-A notification is a hint; all that it carries is who sent it.
+A notification is a hint; all that it carries is who sent it. The echoes tell processes of each
+other, too: one that hears nobody else need not notify anybody.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
@@ -20,6 +22,9 @@ log = logging.getLogger(__name__)
 
 ECHO_SECONDS = 2.0
 """How long an echo may take, and how often one is asked for."""
+
+COMPANY_SECONDS = 3 * ECHO_SECONDS
+"""How long another process is thought to listen after it was heard, or might have been."""
 
 PATIENCE = 3.0
 """Seconds for anything else that the connection is asked to do."""
@@ -40,10 +45,16 @@ class Listener:
         heard: Callable[[], None],
     ) -> None:
         self.hears = False
+        self._company_until = 0.0
         self._url = libpq_url(url)
         self._notify = notify
         self._heard = heard
         self.note = uuid4().hex
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other process listens, as far as this one can tell."""
+        return self.hears and time.monotonic() > self._company_until
 
     async def run(self) -> None:
         """Listens for as long as the server runs, on a new connection whenever one fails."""
@@ -70,6 +81,7 @@ class Listener:
         try:
             async with asyncio.timeout(PATIENCE):
                 await connection.execute(f"LISTEN {CHANNEL}")
+            self._meet()
             while await self._echo(connection):
                 self._turn(hears=True)
         finally:
@@ -85,8 +97,12 @@ class Listener:
             if notification.payload == self.note:
                 echoed = True
             else:
+                self._meet()
                 self._heard()
         return echoed
+
+    def _meet(self) -> None:
+        self._company_until = time.monotonic() + COMPANY_SECONDS
 
     def _turn(self, *, hears: bool) -> None:
         if hears != self.hears:

@@ -18,7 +18,7 @@ import psycopg
 from core.settings import Settings
 from db.session import Database, RawJson
 from db.urls import libpq_url
-from feed.changes import NEW_EPOCH, NOTIFY, READ, READ_LAST, STAMP, TRIM, Stamped, read_changes
+from feed.changes import LOOK, NEW_EPOCH, NOTIFY, TRIM, Stamped, lasting, read_changes
 from feed.listener import Listener
 from feed.ring import Ring, contiguous
 
@@ -134,23 +134,31 @@ class Tail:
 
     async def _look(self, connection: psycopg.AsyncConnection[Any]) -> bool | None:
         """Stamps, and reads what is new. None when another process stamps just now."""
-        row = await _ask(connection, STAMP, {"most": AT_ONCE})
-        log = Stamped(*row[0])
-        grew = await self._read(connection, log)
+        params = {"after": self.ring.head, "most": AT_ONCE}
+        async with asyncio.timeout(PATIENCE):
+            # Its values are written into the text: a message of several statements has no others.
+            cursor = await psycopg.AsyncClientCursor(connection).execute(LOOK, params)
+            told = [await one.fetchall() async for one in cursor.results() if one.description]
+        [stamped], rows = told
+        log = Stamped(*stamped)
+        grew = await self._read(connection, log, rows)
         if grew:
             self._grew()
-        if log.stamped:
+        if log.stamped and not self.listener.alone:
             # By itself: a queue of notifications that is full must not keep changes from numbers.
             await _ask(connection, NOTIFY, {"note": self.listener.note})
         if log.stamped is None:
             return None
-        if log.stamped < AT_ONCE:  # nothing committed is left without a number
+        if log.stamped < AT_ONCE and self.ring.head >= log.head:  # nothing committed is left
             async with self._looked:
                 self._looks += 1
                 self._looked.notify_all()
         return grew
 
-    async def _read(self, connection: psycopg.AsyncConnection[Any], log: Stamped) -> bool:
+    async def _read(
+        self, connection: psycopg.AsyncConnection[Any], log: Stamped, rows: list[Any]
+    ) -> bool:
+        """Brings the ring nearer to the head of the log; `rows` are what follows on the ring's."""
         ring = self.ring
         ring.floor = log.floor
         if ring.epoch != log.epoch:
@@ -159,25 +167,23 @@ class Tail:
         if log.head < ring.head:
             # The database has forgotten what it had committed: somebody restored it.
             await _ask(connection, NEW_EPOCH, {"known": log.epoch})
-        grew = False
-        while ring.head < log.head:
-            self.reads += 1
-            ask = partial(_ask, connection)
-            changes = await read_changes(ask, READ, {"after": ring.head, "most": AT_ONCE})
-            if not changes or len(contiguous(ring.head, changes)) < len(changes):
-                # Forgotten before they were read: this process slept for longer than the log keeps.
-                await self._begin(connection, log)
-                return True
+        if log.head <= ring.head:
+            return False
+        self.reads += 1
+        changes = await lasting(partial(_ask, connection), rows)
+        if not changes or len(contiguous(ring.head, changes)) < len(changes):
+            # Forgotten before they were read: this process slept for longer than the log keeps.
+            await self._begin(connection, log)
+        else:
             ring.append(changes)
             self.lag = (datetime.now(UTC) - changes[-1].at).total_seconds()
-            grew = True
-        return grew
+        return True
 
     async def _begin(self, connection: psycopg.AsyncConnection[Any], log: Stamped) -> None:
         """Fills the ring anew with the newest changes: clients that reconnect find theirs."""
         self.reads += 1
-        ask = partial(_ask, connection)
-        changes = await read_changes(ask, READ_LAST, {"head": log.head, "most": AT_ONCE})
+        last = await read_changes(partial(_ask, connection), log.head - AT_ONCE, AT_ONCE)
+        changes = [change for change in last if change.seq <= log.head]
         while len(contiguous(log.head - len(changes), changes)) < len(changes):
             del changes[0]  # what is before a hole cannot be resumed
         self.ring.restart(log.epoch, log.head - len(changes))

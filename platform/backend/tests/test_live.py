@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
@@ -17,6 +17,8 @@ import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from feed.changes import CHANNEL
+from feed.listener import COMPANY_SECONDS
 from feed.position import Position
 from tests.support.live import (
     Connection,
@@ -29,6 +31,7 @@ from tests.support.live import (
     live_from,
     stream,
     touch,
+    until,
 )
 from tests.support.postgres import by_way_of
 from tests.support.server import BACKEND, ServerProcess, StartServer
@@ -43,15 +46,6 @@ BIG = {"text": "x" * 20_000}
 def db(database_url: str) -> Iterator[Connection]:
     with by_hand(database_url) as connection:
         yield connection
-
-
-def until(condition: Callable[[], Any], seconds: float = 10) -> Any:
-    """Waits for something to be true."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)
-    return found
 
 
 def stamped(db: Connection) -> bool:
@@ -543,9 +537,10 @@ def test_streams_go_on_at_another_server(start_server: StartServer, db: Connecti
         last = live.next().id
     with stream(second.url, last=last) as live:
         add(db, "b")
-        assert live.next().item == "b"
+        message = live.next()
+        assert message.item == "b"
     os.kill(second.process.pid, signal.SIGSTOP)
-    with stream(first.url) as live:
+    with stream(first.url, last=message.id) as live:
         add(db, "c", "d")
         last = live.take(2)[-1].id
     os.kill(second.process.pid, signal.SIGCONT)
@@ -606,6 +601,22 @@ def test_notifications_wake_the_other_servers(start_server: StartServer, db: Con
             live.next()
             waits.append(time.monotonic() - began)
     assert sorted(waits)[4] < 0.1
+
+
+def test_whoever_is_alone_notifies_nobody(
+    server: ServerProcess, db: Connection, database_url: str
+) -> None:
+    """But asks for its echo. A notification for each look would cost writers a fortieth."""
+    hears(server)
+    with psycopg.connect(database_url, autocommit=True) as spy:
+        spy.execute(f"LISTEN {CHANNEL}")
+        arrives(server, db, "a")
+        assert len(list(spy.notifies(timeout=1))) >= 1, "somebody might be there"
+        time.sleep(COMPANY_SECONDS)
+        list(spy.notifies(timeout=0.1))
+        for number in range(10):
+            arrives(server, db, str(number))
+        assert len(list(spy.notifies(timeout=0.1))) <= 2
 
 
 def test_a_tail_that_loses_its_connection_begins_again(

@@ -11,7 +11,7 @@ import pytest
 from bench.live.database import CrashingPostgres
 from db.migrate import upgrade
 from db.session import RawJson
-from feed.changes import READ, Change, read_changes
+from feed.changes import Change, read_changes
 from tests.support.live import add, by_hand, drop
 
 STAMP = "SELECT stamped FROM platform_feed_stamp(1000)"
@@ -37,7 +37,7 @@ async def told(url: str) -> list[Change]:
         async def ask(statement: str, params: dict[str, Any]) -> list[Any]:
             return await (await connection.execute(statement, params)).fetchall()
 
-        return await read_changes(ask, READ, {"after": 0, "most": 1000})
+        return await read_changes(ask, 0, 1000)
 
 
 def items(url: str) -> list[str]:

@@ -1,7 +1,8 @@
 """The live feed as a client gets it, from a real server, and changes made by hand."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -141,3 +142,12 @@ def touch(db: Connection, name: str, **payload: Any) -> None:
 
 def drop(db: Connection, name: str) -> None:
     db.execute("DELETE FROM platform_feed_events WHERE payload ->> 'id' = %s", (name,))
+
+
+def until(condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
+    """Waits for something to be true."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)
+    return found
