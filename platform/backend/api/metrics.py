@@ -69,7 +69,7 @@ def _live(registry: CollectorRegistry, hub: Hub, oldest: datetime | None) -> Non
         ("clients", "Open streams", len(hub.subscribers)),
         ("ring_hits", "Clients whose position was in memory when they came", hub.hits),
         ("ring_misses", "Clients whose position had to be read from the log", hub.misses),
-        ("log_reads", "Statements that read the log", tail.reads + hub.archive.reads),
+        ("log_reads", "How often changes were read from the log", tail.reads + hub.archive.reads),
         ("slow_clients", "Streams that were ended because they were read too slowly", hub.slow),
     ):
         _gauge(registry, f"feed_live_{name}", description, value)

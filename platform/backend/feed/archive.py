@@ -27,7 +27,7 @@ class Archive:
 
     def __init__(self, database: Database, ring: Ring) -> None:
         self.reads = 0
-        """How often the log was read."""
+        """How often changes were read from the log."""
         self._database = database
         self._ring = ring
         self._blocks: deque[Ring] = deque(maxlen=BLOCKS)

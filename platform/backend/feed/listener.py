@@ -2,9 +2,9 @@
 
 LISTEN needs a session of its own. A transaction pooler accepts it and delivers nothing, and a
 connection through a dead network is silent as well. So the listener keeps asking for an echo, sent
-on another connection; without one it is deaf, which the tail makes up for by looking more often.
+on another connection; without one it is deaf, and the tail finds what is new when it looks anyway.
 A notification is a hint; all that it carries is who sent it. The echoes tell processes of each
-other, too: one that hears nobody else need not notify anybody.
+other, too: one that hears its own and nobody else's need not notify anybody.
 """
 
 import asyncio
@@ -53,7 +53,7 @@ class Listener:
 
     @property
     def alone(self) -> bool:
-        """Whether no other process listens, as far as this one can tell."""
+        """Whether no other process listens. One that is deaf cannot tell, and is not alone."""
         return self.hears and time.monotonic() > self._company_until
 
     async def run(self) -> None:

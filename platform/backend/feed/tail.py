@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 AT_ONCE = 1000
 """Changes that are stamped, or read, by one statement."""
 
+NOTHING_AFTER = 2**62
+"""A position for those who do not know yet where they stand."""
+
 GAP, GAP_PER_CHANGE, LONGEST_GAP = 0.025, 0.0004, 0.1
 """Seconds between two looks at least: what comes in meanwhile is handled together. The more there
 is to do, the more it saves the writers, and the less readers notice.
@@ -54,7 +57,7 @@ class Tail:
         self.lag = 0.0
         """Seconds between the newest change and its arrival here."""
         self.reads = 0
-        """How often the log was read."""
+        """How often changes were read from the log."""
         self.listener = Listener(
             settings.database_direct_url or settings.database_url, database.read, self.wake
         )
@@ -134,7 +137,8 @@ class Tail:
 
     async def _look(self, connection: psycopg.AsyncConnection[Any]) -> bool | None:
         """Stamps, and reads what is new. None when another process stamps just now."""
-        params = {"after": self.ring.head, "most": AT_ONCE}
+        ring = self.ring
+        params = {"after": ring.head if ring.epoch else NOTHING_AFTER, "most": AT_ONCE}
         async with asyncio.timeout(PATIENCE):
             # Its values are written into the text: a message of several statements has no others.
             cursor = await psycopg.AsyncClientCursor(connection).execute(LOOK, params)
@@ -149,7 +153,7 @@ class Tail:
             await _ask(connection, NOTIFY, {"note": self.listener.note})
         if log.stamped is None:
             return None
-        if log.stamped < AT_ONCE and self.ring.head >= log.head:  # nothing committed is left
+        if log.stamped < AT_ONCE and ring.head >= log.head:  # nothing committed is left
             async with self._looked:
                 self._looks += 1
                 self._looked.notify_all()
@@ -167,7 +171,8 @@ class Tail:
         if log.head < ring.head:
             # The database has forgotten what it had committed: somebody restored it.
             await _ask(connection, NEW_EPOCH, {"known": log.epoch})
-        if log.head <= ring.head:
+            return False
+        if log.head == ring.head and not rows:
             return False
         self.reads += 1
         changes = await lasting(partial(_ask, connection), rows)

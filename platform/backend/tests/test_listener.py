@@ -33,7 +33,8 @@ async def test_it_knows_whether_it_is_alone(
     monkeypatch.setattr(listener, "ECHO_SECONDS", 0.3)
     monkeypatch.setattr(listener, "COMPANY_SECONDS", 1.5)
     async with listening(database_url) as first:
-        assert not first.alone, "nobody can have been heard yet"
+        await until(lambda: first.hears)
+        assert not first.alone, "somebody may be there and not have been heard yet"
         await until(lambda: first.alone)
         async with listening(database_url) as second:
             await until(lambda: second.hears and not first.alone)
@@ -48,10 +49,12 @@ async def listening(url: str) -> AsyncIterator[Listener]:
     async with await psycopg.AsyncConnection.connect(url, autocommit=True) as connection:
         one = Listener(url, connection.execute, lambda: None)
         task = asyncio.create_task(one.run())
-        yield one
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        try:
+            yield one
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -1,10 +1,10 @@
-"""How a tail reads the change log: a function, so that PostgreSQL plans it once per connection.
+"""How a tail reads the change log: a function, whose plan PostgreSQL keeps in each connection.
 
-As a statement, planning it took longer than a look of the tail is allowed to take from the writers
-beside it. A plan that is kept must be right for every size of the tables, and with whatever
-statistics they had when it was made: it goes by index, always. Without any, PostgreSQL would
-choose to read the whole feed for a few changes; with some from before numbers were given, the
-whole log.
+As a statement, planning it took longer than everything else in a look of the tail. A plan that is
+kept must be right for every size of the tables, and with whatever statistics they had when it was
+made: it goes by index, always. Without any, PostgreSQL would choose to read the whole feed for a
+few changes; with some from before numbers were given, the whole log. And it does not know how few
+changes it will be for: of a large log it would think them worth compiling, at every look anew.
 
 Safe while the platform runs: it takes no lock on a table.
 """
@@ -22,7 +22,8 @@ RETURNS TABLE (
     former jsonb, xid bigint, at timestamptz, payload jsonb, ahead boolean
 )
 LANGUAGE plpgsql STABLE
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
 AS $$
     -- The changes after a position, `most` of them. An item is read as it is now: as new as the
     -- change or newer. `ahead` says whether something is visible that has no number yet.
