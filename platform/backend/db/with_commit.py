@@ -110,10 +110,11 @@ async def _send_and_commit(connection: PoolProxiedConnection, statements: list[_
     Its pipeline would do it as well, but takes longer than it saves where the database is near.
     """
     driver: Any = connection.driver_connection
+    *others, last = statements
     try:
         cursor = psycopg.AsyncClientCursor(driver)
-        texts = [cursor.mogrify(*statement) for statement in statements]
-        await cursor.execute("; ".join([*texts, "COMMIT"]).encode(driver.info.encoding))
+        written = [cursor.mogrify(*one).replace("%", "%%") for one in others]
+        await cursor.execute("; ".join([*written, last.text, "COMMIT"]), last.params)
     except Exception:
         with suppress(psycopg.Error):  # of a connection that is lost
             await driver.rollback()  # SQLAlchemy takes the transaction for ended

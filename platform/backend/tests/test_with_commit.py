@@ -36,12 +36,17 @@ async def store(database_url: str) -> AsyncIterator[Database]:
 
 
 async def emit(
-    db: AsyncSession, *, who: UUID | None = None, agent: UUID | None = None, new: bool = False
+    db: AsyncSession,
+    *,
+    who: UUID | None = None,
+    agent: UUID | None = None,
+    name: str = "A",
+    new: bool = False,
 ) -> None:
     who = who or uuid4()
     payload: dict[str, Any] = {
         "id": str(who),
-        "agent": {"id": str(who), "username": "@a", "name": "A"},
+        "agent": {"id": str(who), "username": "@a", "name": name},
     }
     await emit_feed_event(db, "agent_registered", payload, agent_id=agent, new=new)
 
@@ -80,6 +85,17 @@ async def test_it_costs_no_round_trip(database_url: str, proxy: TcpProxy) -> Non
     assert trips == [1, 1, 1]
     assert await count(store) == 4
     await store.close()
+
+
+async def test_text_arrives_as_it_was(store: Database) -> None:
+    """Whatever would be a placeholder, or end a literal or a statement."""
+    name = "50 % off; %s, %(id)s, %%, 'quoted' \\ \"twice\" :id"
+    async with store.session() as db:
+        for _ in range(3):
+            await emit(db, name=name)
+        await db.commit()
+        names = await db.scalars(select(FeedEvent.payload["agent"]["name"].astext))
+        assert list(names) == [name] * 3
 
 
 async def test_it_is_there_for_the_next_statement(store: Database) -> None:

@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from math import ceil
 from statistics import median
 from urllib.request import Request, urlopen
 from uuid import UUID, uuid4
@@ -123,13 +122,14 @@ def _times(
     dbs: Sequence[psycopg.Connection],
     effort: Effort,
 ) -> Iterator[Finding]:
-    """Every repetition has new servers, and the sides change places: who starts first was seen to
-    be slower by a fiftieth. So their number is even.
+    """Every repetition has new servers, because one start differs from the next by more than turns
+    do; and the sides change places, because who starts first was seen to be slower by up to a
+    twentieth. So there are many, and an even number.
     """
     loads: dict[str, dict[str, list[Load]]] = {
         write.name: {side: [] for side in PROGRAMS} for write in WRITES
     }
-    for repetition in range(2 * ceil(effort.repetitions / 2)):
+    for repetition in range(2 * effort.repetitions):
         sides = list(PROGRAMS)[:: -1 if repetition % 2 else 1]
         with ExitStack() as stack:
             servers = [
@@ -142,7 +142,7 @@ def _times(
                 clients = [
                     Clients(server, [write.path], body=write.body(), key=KEY) for server in servers
                 ]
-                found = in_turns(*clients, seconds=3 * effort.seconds, rest_seconds=rest_seconds)
+                found = in_turns(*clients, seconds=2 * effort.seconds, rest_seconds=rest_seconds)
                 for side, one in zip(sides, found, strict=True):
                     loads[write.name][side].append(one)
     for name, runs in loads.items():
