@@ -305,6 +305,16 @@ def test_few_changes_of_many_are_read_by_index(db: Connection) -> None:
     assert blocks() < 150
 
 
+def test_who_finds_nothing_new_waits_for_no_lock(db: Connection, other: Connection) -> None:
+    add(db, "a")
+    assert stamp(db) == 1
+    other.execute("LOCK TABLE platform_feed_events")
+    db.execute("SET lock_timeout = '1s'")
+    assert db.execute(READ, {"after": 1, "most": 1000}).fetchall() == []
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        db.execute(READ, {"after": 0, "most": 1000})
+
+
 def test_the_log_is_read_by_index_whatever_statistics_say(db: Connection) -> None:
     """A backfill without a server leaves them so: that nothing has a number, and all is to come."""
     add_many(db, 20000)

@@ -29,6 +29,10 @@ AS $$
     -- change or newer. `ahead` says whether something is visible that has no number yet.
     #variable_conflict use_column
     BEGIN
+        -- Whoever finds nothing new is not to wait for a lock on the feed.
+        IF NOT EXISTS (SELECT FROM platform_feed_changes WHERE seq > after) THEN
+            RETURN;
+        END IF;
         RETURN QUERY
         SELECT change.seq, change.op, change.imported, change.event_type, change.item_id,
             change.world_id, change.agent_id, change.dweller_id, change.story_id,

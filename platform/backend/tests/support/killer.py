@@ -99,7 +99,7 @@ class _Mortal(uvicorn.Server):
 
 def _commits(_: psycopg.AsyncCursor[Any], statement: object, *params: object) -> bool:
     """Whether it is what db/with_commit.py sends."""
-    return isinstance(statement, bytes) and statement.endswith(b"COMMIT")
+    return isinstance(statement, str) and statement.endswith("; COMMIT")
 
 
 if __name__ == "__main__":
