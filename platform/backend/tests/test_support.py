@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 import socket
+import struct
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import psycopg
 import pytest
@@ -22,6 +23,9 @@ from tests.support.statements import recorded_statements
 from tests.support.tcp_proxy import TcpProxy
 
 DELAY = 0.05  # seconds each way: well above what the machine itself takes
+
+SSL_REQUEST = struct.pack("!ii", 8, 80877103)
+"""What PostgreSQL answers with one letter, before anybody has logged in."""
 
 
 @pytest.fixture
@@ -116,6 +120,18 @@ def test_cut_drops_connections_and_new_ones_work(proxied_url: str, proxy: TcpPro
             connection.execute("SELECT 1")
     with psycopg.connect(proxied_url) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_cut_forgets_no_connection_that_is_being_opened(proxied_url: str, proxy: TcpProxy) -> None:
+    """One that is neither served nor closed would keep its client waiting."""
+    for number in range(300):
+        with socket.create_connection(("127.0.0.1", proxy.port), timeout=5) as client:
+            time.sleep(number % 30 / 100_000)  # so that cuts fall into every phase of an opening
+            proxy.cut()
+            proxy.cut()
+            with suppress(ConnectionError):
+                client.sendall(SSL_REQUEST)
+                assert client.recv(1) in (b"", b"N")
 
 
 def test_cut_reaches_the_server(

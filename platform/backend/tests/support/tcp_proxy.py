@@ -129,6 +129,8 @@ class TcpProxy:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = asyncio.create_task(self._forward(reader, writer))
         self._links.add(link)
+        # Not at the end of _forward: a cut may cancel the task before its first step.
+        link.add_done_callback(lambda _: writer.transport.abort())
         # wait() does not raise what ended the link: a cut is no error of this callback.
         await asyncio.wait({link})
         self._links.discard(link)
@@ -137,18 +139,15 @@ class TcpProxy:
         self, client_reader: asyncio.StreamReader, client_writer: asyncio.StreamWriter
     ) -> None:
         """Serves one connection until either end closes it, or a cut cancels this task."""
-        writers = [client_writer]
-        try:
-            with suppress(OSError):
-                server_reader, server_writer = await self._connect()
-                writers.append(server_writer)
+        with suppress(OSError):
+            server_reader, server_writer = await self._connect()
+            try:
                 await self._exchange(client_reader, client_writer, server_reader, server_writer)
-                for writer in writers:
+                for writer in (client_writer, server_writer):
                     writer.close()
                     await writer.wait_closed()
-        finally:
-            for writer in writers:
-                writer.transport.abort()  # nothing is left to abort after an ordinary end
+            finally:
+                server_writer.transport.abort()  # nothing is left to abort after an ordinary end
 
     async def _connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if isinstance(self.target, Path):
