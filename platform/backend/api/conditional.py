@@ -28,10 +28,12 @@ class Tags:
 
     async def known(self, request: Request) -> str | None:
         """The position of the page that the client has; a dependency."""
-        for tag in _TAG.findall(request.headers.get("if-none-match", "")):
-            variant, _, position = tag.partition(":")
-            if variant == self._variant:
-                return str(position)
+        for name, value in request.scope["headers"]:
+            if name == b"if-none-match":
+                for tag in _TAG.findall(value.decode("latin-1")):
+                    variant, _, position = tag.partition(":")
+                    if variant == self._variant:
+                        return str(position)
         return None
 
 

@@ -9,7 +9,6 @@ import json
 from dataclasses import replace
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Depends, Response
 
 from api.conditional import Tags, not_modified
@@ -30,13 +29,12 @@ async def feed(
     known: Annotated[str | None, Depends(tags.known)],
 ) -> Response:
     """A page of the feed, newest first. `next_cursor` is null on the last page."""
-    page = await read_page(replace(wanted, known=known), database)
+    asked = wanted if known is None else replace(wanted, known=known)
+    page = await read_page(asked, database)
     headers = tags.headers(page.live_from)
     if page.live_from == known:
         return not_modified(headers)
-    end = orjson.dumps({"next_cursor": page.next_cursor, "live_from": page.live_from})
-    body = b'{"items":[%b],%b' % (b",".join(page.items), end[1:])
-    return Response(body, headers=headers, media_type="application/json")
+    return Response(page.json, headers=headers, media_type="application/json")
 
 
 @router.get("/feed/stream", response_class=Response, responses=SSE_PAGE)

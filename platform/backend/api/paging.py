@@ -39,7 +39,7 @@ async def read_page(asked: Asked, database: Pages) -> Page:
     """One statement, one round trip, which starts after the request came; those who ask for the
     same page at the same time share it. 503 when too many wait, or the database does not answer.
     """
-    return Page.of(await database.read_shared(*asked.statement()), asked.limit)
+    return await database.read_shared(asked)
 
 
 ReadPage = Annotated[Page, Depends(read_page)]

@@ -14,13 +14,14 @@ execute together, so it costs no extra round trip.
 
 import asyncio
 import select
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import orjson
 import psycopg
 from psycopg.adapt import Buffer, Loader
+from psycopg.pq.abc import PGresult
 from psycopg_pool import PoolTimeout, TooManyRequests
 from sqlalchemy import event, text
 from sqlalchemy.exc import InvalidatePoolError
@@ -31,13 +32,31 @@ from core.errors import Unavailable
 from core.settings import Settings
 from db import with_commit
 from db.page_pool import PageConnection, PagePool
-from db.shared_reads import SharedReads
+from db.raw_select import raw_select
+from db.shared_reads import Ask, SharedReads
 from db.urls import libpq_url, sqlalchemy_url
 
 ANSWER_SECONDS = 3.0
 """A page takes a millisecond. A database that has not answered after this long will not."""
 
 Rows = list[tuple[Any, ...]]
+
+Answer = TypeVar("Answer")
+Found = TypeVar("Found")
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+
+class Question(Hashable, Protocol[Answer_co]):
+    """What many may ask at the same time; equal ones have the same answer."""
+
+    @property
+    def statement(self) -> tuple[str, dict[str, Any]]:
+        """A select and its parameters."""
+        ...
+
+    def answer(self, result: PGresult) -> Answer_co:
+        """What its rows say."""
+        ...
 
 
 class RawJson(Loader):
@@ -86,7 +105,7 @@ class Database:
             reconnect_timeout=settings.page_queue_seconds / 2,
             open=False,
         )
-        self._reads: SharedReads[Rows] = SharedReads()
+        self._reads: SharedReads[Any] = SharedReads()
         self._patience = settings.page_queue_seconds + ANSWER_SECONDS
 
     def _announcing(self) -> type[Session]:
@@ -122,36 +141,44 @@ class Database:
         Raises Unavailable when too many wait for a connection, or no answer comes in time, and
         psycopg.Error when the database refuses.
         """
-        return await self._read(object(), statement, params)
+        return await self._read(object(), partial(self._select, statement, params))
 
-    async def read_shared(self, statement: str, params: dict[str, Any]) -> Rows:
-        """`read`, in which those who ask for the same at the same time share one query.
+    async def read_shared(self, question: Question[Answer]) -> Answer:
+        """`read`, in which those who ask for the same at the same time share query and answer.
 
-        It starts after all of them have asked (db/shared_reads.py). The rows are for all of them:
-        nobody may change the list.
+        The query starts after all of them have asked (db/shared_reads.py). The answer is one object
+        for all of them: nobody may change it.
         """
-        return await self._read((statement, *params.items()), statement, params)
+        return await self._read(question, partial(self._answer, question))
 
-    async def _read(self, question: Hashable, statement: str, params: dict[str, Any]) -> Rows:
+    async def _read(self, question: Hashable, ask: Ask[Answer]) -> Answer:
         # When the last reader leaves, psycopg cancels the query at the server, and closes the
         # connection if that fails. It takes its time when nothing passes; no reader waits for it.
         try:
-            return await self._reads.read(
-                question, partial(self._select, statement, params), self._patience
-            )
+            answer: Answer = await self._reads.read(question, ask, self._patience)
+            return answer
         except (PoolTimeout, TooManyRequests) as error:
             raise Unavailable("The database cannot serve so many readers") from error
         except TimeoutError as error:
             raise Unavailable("The database does not answer") from error
 
+    async def _answer(self, question: Question[Answer], starts: Callable[[], None]) -> Answer:
+        result = await self._connected(lambda one: raw_select(one, *question.statement), starts)
+        return question.answer(result)
+
     async def _select(
         self, statement: str, params: dict[str, Any], starts: Callable[[], None]
     ) -> Rows:
+        return await self._connected(lambda one: _select(one, statement, params), starts)
+
+    async def _connected(
+        self, ask: Callable[[PageConnection], Awaitable[Found]], starts: Callable[[], None]
+    ) -> Found:
         # Not `pages.connection()`, whose transaction nothing here needs.
         connection = await self.pages.getconn()
         try:
             starts()
-            return await _select(connection, statement, params)
+            return await ask(connection)
         except psycopg.OperationalError:
             if not connection.broken:
                 raise
@@ -160,7 +187,7 @@ class Database:
         # It broke while it was idle (the database restarted), as all of its age may have.
         await self.pages.drain()
         async with self.pages.connection() as connection:
-            return await _select(connection, statement, params)
+            return await ask(connection)
 
     async def close(self) -> None:
         await self.pages.close()

@@ -5,12 +5,14 @@ cursor names the last row of a page; the next page is what comes after it in tha
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import orjson
+from psycopg.pq.abc import PGresult
 from pydantic import TypeAdapter, ValidationError
 
 from feed.filters import EVERYTHING, Filter
@@ -55,13 +57,8 @@ def _moment(text: str) -> datetime:
         raise ValueError(f"not a time: {text!r}") from error
 
 
-class Row(NamedTuple):
-    """A row of the page's select; `payload` is the item as JSON bytes, as PostgreSQL sent it."""
-
-    live_from: str
-    created_at: datetime
-    id: UUID
-    payload: bytes
+_LIVE_FROM, _CREATED_AT, _ID, _PAYLOAD = range(4)
+"""Columns of the page's select."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +74,25 @@ class Page:
     live_from: str
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[Any, ...]], limit: int) -> "Page":
+    def of(cls, result: PGresult, limit: int) -> "Page":
         """A page that is not full is the last one. One without items is a row without an item."""
-        live_from = rows[0][0]
-        last = Row._make(rows[-1])
-        if last.id is None:
-            return cls([], None, live_from)
-        cursor = str(Cursor(last.created_at, last.id)) if len(rows) == limit else None
-        return cls([row[3] for row in rows], cursor, live_from)
+
+        def text(row: int, column: int) -> str:
+            return (result.get_value(row, column) or b"").decode()
+
+        rows = range(result.ntuples)
+        items = [item for row in rows if (item := result.get_value(row, _PAYLOAD)) is not None]
+        cursor = None
+        if len(items) == limit:
+            created_at = datetime.fromisoformat(text(limit - 1, _CREATED_AT))
+            cursor = str(Cursor(created_at, UUID(text(limit - 1, _ID))))
+        return cls(items, cursor, text(0, _LIVE_FROM))
+
+    @cached_property
+    def json(self) -> bytes:
+        """The body of an answer, built once for all who share the page."""
+        end = orjson.dumps({"next_cursor": self.next_cursor, "live_from": self.live_from})
+        return b'{"items":[%b],%b' % (b",".join(self.items), end[1:])
 
 
 PAGE_SIZE = 20
@@ -103,8 +111,9 @@ class Selection:
     wanted: Filter = EVERYTHING
     known: str | None = None
 
+    @cached_property
     def statement(self) -> tuple[str, dict[str, Any]]:
-        """The one statement of the page and its parameters.
+        """The one statement of the page and its parameters, which nobody may change.
 
         Two things keep every page an index scan, however deep and however rare the filter: the
         row-value comparison (its OR form reads all rows above the cursor), and, when several types
@@ -123,6 +132,10 @@ class Selection:
         scans = [_scan([*where, f"event_type = %({param})s"]) for param in types] or [_scan(where)]
         statement = _PAGE.format(rows=_merged(scans))
         return statement, params | types | {"limit": self.limit}
+
+    def answer(self, result: PGresult) -> Page:
+        """What the statement's rows say."""
+        return Page.of(result, self.limit)
 
 
 def _scan(where: list[str]) -> str:

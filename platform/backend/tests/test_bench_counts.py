@@ -62,7 +62,7 @@ def test_every_page_that_it_reads_is_full_and_found_by_index(feed: psycopg.Conne
     filtered = paths.filters(feed)
     assert len(filtered) == 6
     for path in (paths.PAGE, paths.deep(feed, 0.5), *filtered.values()):
-        statement = selection(path).statement()
+        statement = selection(path).statement
         assert len(feed.execute(*statement).fetchall()) == paths.LIMIT, path
         cost = explain(feed, *statement)
         assert "Seq Scan" not in cost.nodes, path

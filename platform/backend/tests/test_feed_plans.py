@@ -158,7 +158,7 @@ def test_a_page_reads_its_rows_and_no_others(
     big_feed: psycopg.Connection, cursors: list[Cursor | None]
 ) -> None:
     for cursor in cursors:
-        cost = explain(big_feed, *Selection(LIMIT, cursor).statement())
+        cost = explain(big_feed, *Selection(LIMIT, cursor).statement)
         assert cost.nodes == PLAN
         assert cost.sorted == LIMIT
         assert cost.scanned == LIMIT
@@ -176,7 +176,7 @@ def test_one_filter_looks_at_little_more_than_the_page(
         *(Selection(LIMIT, cursor, _wanted(types)) for cursor, types in product(cursors, ONE_TYPE)),
     ]
     for selection in selections:
-        cost = explain(big_feed, *selection.statement())
+        cost = explain(big_feed, *selection.statement)
         assert "Seq Scan" not in cost.nodes, selection
         assert cost.scanned <= 20 * LIMIT, f"{selection}: {cost}"
         assert cost.sorted <= 20 * LIMIT, f"{selection}: {cost}"
@@ -191,7 +191,7 @@ def test_combined_filters_never_read_the_feed(
     types = [[], *ONE_TYPE, *SEVERAL_TYPES]
     for cursor, kinds, link in product(cursors, types, links):
         selection = Selection(LIMIT, cursor, _wanted(kinds, link))
-        cost = explain(big_feed, *selection.statement())
+        cost = explain(big_feed, *selection.statement)
         assert "Seq Scan" not in cost.nodes, selection
         assert cost.scanned <= ROWS // 5, f"{selection}: {cost}"
         assert cost.sorted <= 20 * LIMIT, f"{selection}: {cost}"
@@ -202,6 +202,6 @@ def test_several_types_alone_cost_a_page_each_at_most(
     big_feed: psycopg.Connection, cursors: list[Cursor | None]
 ) -> None:
     for cursor, types in product(cursors, SEVERAL_TYPES):
-        cost = explain(big_feed, *Selection(LIMIT, cursor, _wanted(types)).statement())
+        cost = explain(big_feed, *Selection(LIMIT, cursor, _wanted(types)).statement)
         assert cost.scanned <= 3 * len(types) * LIMIT, f"{types}: {cost}"
         assert cost.sorted <= 3 * LIMIT, f"{types}: {cost}"

@@ -257,7 +257,7 @@ async def test_a_304_reads_no_item(db: AsyncSession) -> None:
     """The scan of the page is never begun."""
     known = await db.scalar(text("SELECT platform_feed_position()"))
     for types in ((), ("agent_registered", "world_created")):
-        statement, params = Selection(20, wanted=Filter(types), known=known).statement()
+        statement, params = Selection(20, wanted=Filter(types), known=known).statement
         raw = await (await db.connection()).get_raw_connection()
         connection = raw.driver_connection
         assert connection

@@ -7,22 +7,24 @@ as long as the test wants.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import psycopg
 import pytest
+from psycopg.pq.abc import PGresult
 
 from core.errors import Unavailable
 from db import shared_reads
-from db.session import Database, Rows
+from db.session import Database
 from db.shared_reads import AT_ONCE, SharedReads
-from feed.page import Selection
+from feed.page import Page, Selection
 from tests.support.answers import ok
 from tests.support.rows import UNLINK
 from tests.support.server import ServerProcess
 
-PAGE, PARAMS = Selection(20).statement()
+PAGE = Selection(20)
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity"
     " WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -61,6 +63,22 @@ async def until_waiting(observer: psycopg.AsyncConnection[Any], queries: int) ->
             await asyncio.sleep(0.01)
 
 
+@dataclass(frozen=True)
+class Query:
+    """A question whose answer are the values of its rows."""
+
+    text: str
+    zero: int = 0
+
+    @property
+    def statement(self) -> tuple[str, dict[str, Any]]:
+        return self.text, {"zero": self.zero}
+
+    def answer(self, result: PGresult) -> list[list[bytes | None]]:
+        columns = range(result.nfields)
+        return [[result.get_value(row, n) for n in columns] for row in range(result.ntuples)]
+
+
 async def number(connection: psycopg.AsyncConnection[Any], query: str) -> int:
     row = await (await connection.execute(query)).fetchone()
     assert row
@@ -76,9 +94,9 @@ async def add(connection: psycopg.AsyncConnection[Any], item: int) -> None:
     )
 
 
-def read(source: Database, readers: int) -> list[asyncio.Task[Rows]]:
+def read(source: Database, readers: int) -> list[asyncio.Task[Page]]:
     """So many readers of one page, who all have asked when the next line runs again."""
-    return [asyncio.create_task(source.read_shared(PAGE, dict(PARAMS))) for _ in range(readers)]
+    return [asyncio.create_task(source.read_shared(Selection(20))) for _ in range(readers)]
 
 
 # ── sharing ──────────────────────────────────────────────────────────────────────────────────────
@@ -106,7 +124,7 @@ async def test_two_run_and_everybody_else_shares_the_next(
             await asyncio.sleep(0.1)
             await until_waiting(observer, AT_ONCE)
         await asyncio.gather(*tasks)
-    assert len([one for one in seen if one == PAGE]) == AT_ONCE + 1
+    assert len([one for one in seen if one == PAGE.statement[0]]) == AT_ONCE + 1
     assert len({id(task.result()) for task in tasks[2:]}) == 1
 
 
@@ -203,13 +221,13 @@ async def test_who_comes_after_a_write_sees_it_although_an_older_query_still_run
 ) -> None:
     """Sleep holds the query after it has begun to read; a lock would hold it before."""
     await add(observer, 1)
-    slow = "SELECT pg_sleep(0.5), payload ->> 'id' FROM platform_feed_events"
-    old = asyncio.create_task(source.read_shared(slow, {}))
+    slow = Query("SELECT pg_sleep(0.5), payload ->> 'id' FROM platform_feed_events")
+    old = asyncio.create_task(source.read_shared(slow))
     await asyncio.sleep(0.2)
     await add(observer, 2)
-    new = await source.read_shared(slow, {})
-    assert [row[1] for row in await old] == ["1"]
-    assert [row[1] for row in new] == ["1", "2"]
+    new = await source.read_shared(slow)
+    assert [row[1] for row in await old] == [b"1"]
+    assert [row[1] for row in new] == [b"1", b"2"]
 
 
 READERS, WRITES = 48, 400
@@ -258,11 +276,11 @@ async def test_an_error_goes_to_all_who_share_it_and_to_nobody_else(
     broken = "SELECT 1 / %(zero)s::int"
     with statements() as seen:
         answers = await asyncio.gather(
-            *(source.read_shared(broken, {"zero": 0}) for _ in range(10)), return_exceptions=True
+            *(source.read_shared(Query(broken, 0)) for _ in range(10)), return_exceptions=True
         )
     assert len(seen) == 1
     assert all(isinstance(answer, psycopg.errors.DivisionByZero) for answer in answers)
-    assert await source.read_shared(broken, {"zero": 1}) == [(1,)]
+    assert await source.read_shared(Query(broken, 1)) == [[b"1"]]
 
 
 async def test_who_leaves_harms_nobody(
@@ -275,7 +293,7 @@ async def test_who_leaves_harms_nobody(
             leaving.cancel()
         await asyncio.wait(tasks[:9])
         await until_waiting(observer, 1)
-    assert len(await tasks[9]) == 1
+    assert (await tasks[9]).live_from
 
 
 async def test_a_query_that_all_have_left_is_cancelled(
@@ -289,7 +307,7 @@ async def test_a_query_that_all_have_left_is_cancelled(
         await until_waiting(observer, 0)
         late = read(source, 1)
         await until_waiting(observer, 1)
-    assert len(await late[0]) == 1
+    assert (await late[0]).live_from
 
 
 async def test_who_waits_in_vain_is_told_in_time(
@@ -302,7 +320,7 @@ async def test_who_waits_in_vain_is_told_in_time(
             with pytest.raises(Unavailable):
                 await asyncio.wait_for(task, 5)
         await until_waiting(observer, 0)
-    assert len(await source.read_shared(PAGE, dict(PARAMS))) == 1
+    assert (await source.read_shared(PAGE)).live_from
 
 
 async def test_nothing_is_kept(source: Database) -> None:
@@ -322,7 +340,7 @@ async def test_every_connection_has_read_a_page_before_the_first_reader(
     source: Database, statements: Any
 ) -> None:
     with statements() as seen:
-        await source.warm(PAGE, dict(PARAMS))
-    assert seen == [PAGE] * source.pages.max_size
+        await source.warm(*PAGE.statement)
+    assert seen == [PAGE.statement[0]] * source.pages.max_size
     await source.warm("SELECT no_such_column", {})
-    assert len(await source.read_shared(PAGE, dict(PARAMS))) == 1
+    assert (await source.read_shared(PAGE)).live_from

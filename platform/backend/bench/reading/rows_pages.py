@@ -118,7 +118,7 @@ def large(urls: dict[int, str], effort: Effort, say: Say) -> Iterator[Finding]:
 
 def _script(db: psycopg.Connection) -> str:
     """The select of the newest page, as pgbench takes it."""
-    text = ClientCursor(db).mogrify(*selection(paths.PAGE).statement())
+    text = ClientCursor(db).mogrify(*selection(paths.PAGE).statement)
     return " ".join(text.split()) + ";\n"
 
 

@@ -32,7 +32,7 @@ class Driver(Contestant):
 
     @asynccontextmanager
     async def connect(self, tally: Tally) -> AsyncIterator[Turn]:
-        statements = [selection(path).statement() for path in self.paths]
+        statements = [selection(path).statement for path in self.paths]
         numbers = cycle(range(len(statements)))
         connection = await psycopg.AsyncConnection.connect(
             self.url, autocommit=True, prepare_threshold=None

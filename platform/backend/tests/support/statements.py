@@ -9,13 +9,15 @@ import psycopg
 import pytest
 from psycopg.sql import Composable
 
+from db.raw_select import raw_select
+
 
 @contextmanager
 def recorded_statements() -> Iterator[list[str]]:
     """Yields a list that grows by the text of every statement of this process.
 
-    psycopg's cursor is the one place that both of the app's pools pass through, for SQLAlchemy's
-    driver adapter uses it as well. BEGIN and COMMIT do not: TcpProxy counts them.
+    Both of the app's pools pass through psycopg's cursor, which SQLAlchemy's driver adapter uses as
+    well; pages pass below it. BEGIN and COMMIT do neither: TcpProxy counts them.
     """
     seen: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
@@ -23,6 +25,7 @@ def recorded_statements() -> Iterator[list[str]]:
             for name in ("execute", "executemany", "stream", "copy"):
                 if name in vars(cursor):
                     patch.setattr(cursor, name, _recording(vars(cursor)[name], seen))
+        patch.setattr("db.session.raw_select", _recording(raw_select, seen))
         yield seen
 
 
