@@ -132,7 +132,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
     hub: Hub | None = app.state.hub
     await database.open()
-    await database.warm(*Selection().statement)
+    await database.warm(Selection())
     tasks = [asyncio.create_task(work) for work in _background(app.state.settings, database, hub)]
     try:
         if hub is None:

@@ -1,8 +1,8 @@
-"""A select as libpq answers it, without a cursor.
+"""A select as libpq answers it, without psycopg's cursor.
 
 A cursor converts its parameters by way of several objects, and every value of every row. A page
-hands 20 items on as they came and looks at five values beside them: the cursor was a tenth of it.
-The functions below the cursor are psycopg's own; its `execute` does the same with them.
+hands 20 items on as they came and looks at three values beside them: the cursor was a tenth of it.
+What sends, waits and cancels is psycopg's own, as below its cursor.
 """
 
 import re
@@ -24,6 +24,7 @@ async def raw_select(
 ) -> PGresult:
     """Runs one select with `%(name)s` in it, in autocommit, and returns its values as text.
 
+    The connection must be the caller's alone. A `%` that begins no parameter stands for itself.
     Raises psycopg.Error when the database refuses or is gone. Whoever is cancelled meanwhile
     cancels the query.
     """
@@ -32,10 +33,11 @@ async def raw_select(
     values = dump.dump_sequence([params[name] for name in names], [PyFormat.AUTO] * len(names))
     connection.pgconn.send_query_params(query, values, dump.types, dump.formats)
     results: list[PGresult] = await connection.wait(execute(connection.pgconn))
-    if not results:
-        raise psycopg.InternalError("no answer to a select")
-    if results[0].status != ExecStatus.TUPLES_OK:
-        raise error_from_result(results[0])
+    for result in results:
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(result, dump.encoding)
+    if len(results) != 1 or results[0].status != ExecStatus.TUPLES_OK:
+        raise psycopg.InternalError("not the answer to a select")
     return results[0]
 
 

@@ -121,15 +121,15 @@ class Database:
             await db.execute(text("SELECT 1"))
         await self.pages.open(wait=True, timeout=30)
 
-    async def warm(self, statement: str, params: dict[str, Any]) -> None:
-        """Runs a select on every connection for pages, so that no reader is the first on one.
+    async def warm(self, question: Question[Any]) -> None:
+        """Asks on every connection for pages, so that no reader is the first on one.
 
         The first query of a backend reads the catalogue, which takes longer than ten pages. A
         database that refuses tells so to the readers.
         """
         connections = [await self.pages.getconn() for _ in range(self.pages.max_size)]
         try:
-            queries = (_select(one, statement, params) for one in connections)
+            queries = (raw_select(one, *question.statement) for one in connections)
             await asyncio.gather(*queries, return_exceptions=True)
         finally:
             for one in connections:

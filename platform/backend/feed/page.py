@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
+import psycopg
 from psycopg.pq.abc import PGresult
 from pydantic import TypeAdapter, ValidationError
 
@@ -69,7 +70,7 @@ class Page:
     from which the live feed tells what this page does not show yet.
     """
 
-    items: list[bytes]
+    items: tuple[bytes, ...]
     next_cursor: str | None
     live_from: str
 
@@ -78,10 +79,14 @@ class Page:
         """A page that is not full is the last one. One without items is a row without an item."""
 
         def text(row: int, column: int) -> str:
-            return (result.get_value(row, column) or b"").decode()
+            value = result.get_value(row, column)
+            if value is None:
+                raise psycopg.InternalError("a page without a position")
+            return value.decode()
 
         rows = range(result.ntuples)
-        items = [item for row in rows if (item := result.get_value(row, _PAYLOAD)) is not None]
+        payloads = (result.get_value(row, _PAYLOAD) for row in rows)
+        items = tuple(payload for payload in payloads if payload is not None)
         cursor = None
         if len(items) == limit:
             created_at = datetime.fromisoformat(text(limit - 1, _CREATED_AT))

@@ -7,13 +7,11 @@ as long as the test wants.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import psycopg
 import pytest
-from psycopg.pq.abc import PGresult
 
 from core.errors import Unavailable
 from db import shared_reads
@@ -21,6 +19,7 @@ from db.session import Database
 from db.shared_reads import AT_ONCE, SharedReads
 from feed.page import Page, Selection
 from tests.support.answers import ok
+from tests.support.query import Query
 from tests.support.rows import UNLINK
 from tests.support.server import ServerProcess
 
@@ -61,22 +60,6 @@ async def until_waiting(observer: psycopg.AsyncConnection[Any], queries: int) ->
             if await number(observer, WAITING) == queries:
                 return
             await asyncio.sleep(0.01)
-
-
-@dataclass(frozen=True)
-class Query:
-    """A question whose answer are the values of its rows."""
-
-    text: str
-    zero: int = 0
-
-    @property
-    def statement(self) -> tuple[str, dict[str, Any]]:
-        return self.text, {"zero": self.zero}
-
-    def answer(self, result: PGresult) -> list[list[bytes | None]]:
-        columns = range(result.nfields)
-        return [[result.get_value(row, n) for n in columns] for row in range(result.ntuples)]
 
 
 async def number(connection: psycopg.AsyncConnection[Any], query: str) -> int:
@@ -340,7 +323,7 @@ async def test_every_connection_has_read_a_page_before_the_first_reader(
     source: Database, statements: Any
 ) -> None:
     with statements() as seen:
-        await source.warm(*PAGE.statement)
+        await source.warm(PAGE)
     assert seen == [PAGE.statement[0]] * source.pages.max_size
-    await source.warm("SELECT no_such_column", {})
+    await source.warm(Query("SELECT no_such_column"))
     assert (await source.read_shared(PAGE)).live_from

@@ -18,6 +18,7 @@ from core.settings import Settings
 from db.session import Database
 from tests.support.machine import forget_settings, missing
 from tests.support.postgres import PostgresServer, by_way_of
+from tests.support.query import Query
 from tests.support.server import ServerProcess, StartServer
 from tests.support.statements import recorded_statements
 from tests.support.tcp_proxy import TcpProxy
@@ -193,16 +194,19 @@ def test_named_statements_collide_behind_pgbouncer(pgbouncer_url: str) -> None:
 
 async def test_statements_of_both_pools_are_recorded(database_url: str) -> None:
     database = Database(Settings(database_url=database_url))
+    page = Query("SELECT 'shared page'")
     await database.open()
     with recorded_statements() as seen:
         async with database.session() as session:
             await session.execute(text("SELECT 'session'"))
         async with database.pages.connection() as connection:
             await connection.execute("SELECT 'page'")
+        await database.read_shared(page)
+    await database.read_shared(page)
     async with database.pages.connection() as connection:
         await connection.execute("SELECT 'too late'")
     await database.close()
-    assert seen == ["SELECT 'session'", "SELECT 'page'"]
+    assert seen == ["SELECT 'session'", "SELECT 'page'", page.text]
 
 
 def test_a_database_goes_whoever_is_connected(postgres: PostgresServer) -> None:

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg.sql import Composable
 
-from db.raw_select import raw_select
+from db import session
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def recorded_statements() -> Iterator[list[str]]:
             for name in ("execute", "executemany", "stream", "copy"):
                 if name in vars(cursor):
                     patch.setattr(cursor, name, _recording(vars(cursor)[name], seen))
-        patch.setattr("db.session.raw_select", _recording(raw_select, seen))
+        patch.setattr(session, "raw_select", _recording(vars(session)["raw_select"], seen))
         yield seen
 
 
