@@ -276,7 +276,7 @@ async def test_who_leaves_harms_nobody(
             leaving.cancel()
         await asyncio.wait(tasks[:9])
         await until_waiting(observer, 1)
-    assert (await tasks[9]).live_from
+    assert (await tasks[9]).items == ()
 
 
 async def test_a_query_that_all_have_left_is_cancelled(
@@ -290,7 +290,7 @@ async def test_a_query_that_all_have_left_is_cancelled(
         await until_waiting(observer, 0)
         late = read(source, 1)
         await until_waiting(observer, 1)
-    assert (await late[0]).live_from
+    assert (await late[0]).items == ()
 
 
 async def test_who_waits_in_vain_is_told_in_time(
@@ -303,7 +303,7 @@ async def test_who_waits_in_vain_is_told_in_time(
             with pytest.raises(Unavailable):
                 await asyncio.wait_for(task, 5)
         await until_waiting(observer, 0)
-    assert (await source.read_shared(PAGE)).live_from
+    assert (await source.read_shared(PAGE)).items == ()
 
 
 async def test_nothing_is_kept(source: Database) -> None:
@@ -326,4 +326,4 @@ async def test_every_connection_has_read_a_page_before_the_first_reader(
         await source.warm(PAGE)
     assert seen == [PAGE.statement[0]] * source.pages.max_size
     await source.warm(Query("SELECT no_such_column"))
-    assert (await source.read_shared(PAGE)).live_from
+    assert (await source.read_shared(PAGE)).items == ()
