@@ -33,7 +33,7 @@ from core.settings import Settings
 from db import with_commit
 from db.page_pool import PageConnection, PagePool
 from db.raw_select import raw_select
-from db.shared_reads import Ask, SharedReads
+from db.shared_reads import SharedReads
 from db.urls import libpq_url, sqlalchemy_url
 
 ANSWER_SECONDS = 3.0
@@ -42,8 +42,8 @@ ANSWER_SECONDS = 3.0
 Rows = list[tuple[Any, ...]]
 
 Answer = TypeVar("Answer")
-Found = TypeVar("Found")
 Answer_co = TypeVar("Answer_co", covariant=True)
+Ask = Callable[[PageConnection], Awaitable[Answer]]
 
 
 class Question(Hashable, Protocol[Answer_co]):
@@ -141,7 +141,7 @@ class Database:
         Raises Unavailable when too many wait for a connection, or no answer comes in time, and
         psycopg.Error when the database refuses.
         """
-        return await self._read(object(), partial(self._select, statement, params))
+        return await self._read(object(), lambda one: _select(one, statement, params))
 
     async def read_shared(self, question: Question[Answer]) -> Answer:
         """`read`, in which those who ask for the same at the same time share query and answer.
@@ -149,31 +149,21 @@ class Database:
         The query starts after all of them have asked (db/shared_reads.py). The answer is one object
         for all of them: nobody may change it.
         """
-        return await self._read(question, partial(self._answer, question))
+        return await self._read(question, lambda one: _answer(one, question))
 
     async def _read(self, question: Hashable, ask: Ask[Answer]) -> Answer:
+        connected = partial(self._connected, ask)
         # When the last reader leaves, psycopg cancels the query at the server, and closes the
         # connection if that fails. It takes its time when nothing passes; no reader waits for it.
         try:
-            answer: Answer = await self._reads.read(question, ask, self._patience)
+            answer: Answer = await self._reads.read(question, connected, self._patience)
             return answer
         except (PoolTimeout, TooManyRequests) as error:
             raise Unavailable("The database cannot serve so many readers") from error
         except TimeoutError as error:
             raise Unavailable("The database does not answer") from error
 
-    async def _answer(self, question: Question[Answer], starts: Callable[[], None]) -> Answer:
-        result = await self._connected(lambda one: raw_select(one, *question.statement), starts)
-        return question.answer(result)
-
-    async def _select(
-        self, statement: str, params: dict[str, Any], starts: Callable[[], None]
-    ) -> Rows:
-        return await self._connected(lambda one: _select(one, statement, params), starts)
-
-    async def _connected(
-        self, ask: Callable[[PageConnection], Awaitable[Found]], starts: Callable[[], None]
-    ) -> Found:
+    async def _connected(self, ask: Ask[Answer], starts: Callable[[], None]) -> Answer:
         # Not `pages.connection()`, whose transaction nothing here needs.
         connection = await self.pages.getconn()
         try:
@@ -221,3 +211,7 @@ async def _configure_page_connection(connection: PageConnection) -> None:
 async def _select(connection: PageConnection, statement: str, params: dict[str, Any]) -> Rows:
     cursor = await connection.execute(statement, params)
     return await cursor.fetchall()
+
+
+async def _answer(connection: PageConnection, question: Question[Answer]) -> Answer:
+    return question.answer(await raw_select(connection, *question.statement))

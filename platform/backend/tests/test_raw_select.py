@@ -12,6 +12,7 @@ from psycopg.pq.abc import PGresult
 
 from db.raw_select import raw_select
 from feed.page import Selection
+from tests.support.slow_queries import ASLEEP, until_queries
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -37,19 +38,6 @@ def values(result: PGresult) -> list[list[str | None]]:
         return None if value is None else value.decode()
 
     return [[text(row, n) for n in range(result.nfields)] for row in range(result.ntuples)]
-
-
-async def until_asleep(observer: Connection, queries: int) -> None:
-    """Waits until so many queries sleep in the database."""
-    async with asyncio.timeout(10):
-        while True:
-            found = await observer.execute(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event = 'PgSleep'"
-            )
-            if await found.fetchone() == (queries,):
-                return
-            await asyncio.sleep(0.01)
 
 
 async def test_parameters_go_by_their_names(connection: Connection) -> None:
@@ -117,11 +105,11 @@ async def test_whoever_leaves_cancels_the_query(
     connection: Connection, observer: Connection
 ) -> None:
     query = asyncio.create_task(raw_select(connection, "SELECT pg_sleep(60)", {}))
-    await until_asleep(observer, 1)
+    await until_queries(observer, 1, ASLEEP)
     query.cancel()
     with pytest.raises(asyncio.CancelledError):
         await query
-    await until_asleep(observer, 0)
+    await until_queries(observer, 0, ASLEEP)
     assert values(await raw_select(connection, "SELECT 1", {})) == [["1"]]
 
 
@@ -133,7 +121,7 @@ async def test_a_connection_that_is_gone_is_known_to_be(
     query: Awaitable[PGresult] = raw_select(connection, asked, {})
     if at_work:
         query = asyncio.ensure_future(query)
-        await until_asleep(observer, 1)
+        await until_queries(observer, 1, ASLEEP)
     await observer.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.info.backend_pid])
     with pytest.raises(psycopg.OperationalError):
         await query

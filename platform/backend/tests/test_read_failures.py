@@ -10,8 +10,8 @@ different lengths: those who ask for the same one would share a query (test_shar
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
 
 import httpx2
 import psycopg
@@ -22,6 +22,7 @@ from tests.support.answers import refused
 from tests.support.load import load
 from tests.support.postgres import by_way_of
 from tests.support.server import ServerProcess
+from tests.support.slow_queries import HELD_UP, held_up, until_queries
 from tests.support.tcp_proxy import TcpProxy
 
 PATHS = ("/api/feed", "/api/feed/stream")
@@ -30,6 +31,7 @@ PAGE_QUEUE_SECONDS = 2
 MARGIN = 3  # seconds that a busy machine may add
 
 StartServer = Callable[..., ServerProcess]
+Connection = psycopg.AsyncConnection[Any]
 
 
 @pytest.fixture
@@ -50,36 +52,16 @@ def _reader(server: ServerProcess) -> httpx2.AsyncClient:
 
 
 @pytest.fixture
-def observer(database_url: str) -> Iterator[psycopg.Connection]:
+async def observer(database_url: str) -> AsyncIterator[Connection]:
     """A connection that goes past the proxy."""
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
         yield connection
 
 
-@asynccontextmanager
-async def slow_pages(observer: psycopg.Connection) -> AsyncIterator[None]:
-    """Pages that are asked for in this block wait for its end."""
-    with observer.transaction():
-        observer.execute("LOCK TABLE platform_feed_events IN ACCESS EXCLUSIVE MODE")
-        yield
-
-
-async def until_hanging(observer: psycopg.Connection, queries: int) -> None:
-    """Waits until exactly so many pages wait for the lock."""
-    async with asyncio.timeout(ANSWER_SECONDS + PAGE_QUEUE_SECONDS + MARGIN):
-        while hanging(observer) != queries:  # noqa: ASYNC110  # PostgreSQL does not announce it
-            await asyncio.sleep(0.01)
-
-
-def hanging(observer: psycopg.Connection) -> int:
-    observer.execute("SELECT pg_stat_clear_snapshot()")  # else a transaction sees the past
-    row = observer.execute(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        " AND query LIKE '%AS live_from%'"  # of pages: the live feed may hang beside them
-    ).fetchone()
-    assert row
-    return int(row[0])
+async def until_hanging(observer: Connection, pages: int) -> None:
+    """Waits until exactly so many pages wait for the lock; the live feed may wait beside them."""
+    which = f"{HELD_UP} AND query LIKE '%AS live_from%'"
+    await until_queries(observer, pages, which, ANSWER_SECONDS + PAGE_QUEUE_SECONDS + MARGIN)
 
 
 def path(number: int) -> str:
@@ -107,9 +89,9 @@ def check_unavailable(responses: Sequence[httpx2.Response], within: float) -> No
         assert response.elapsed.total_seconds() < within + MARGIN
 
 
-async def check_pool(reader: httpx2.AsyncClient, observer: psycopg.Connection) -> None:
+async def check_pool(reader: httpx2.AsyncClient, observer: Connection) -> None:
     """Every connection of the pool can be put to work, and works."""
-    async with slow_pages(observer):
+    async with held_up(observer):
         pages = asyncio.create_task(read(reader, 2 * PAGE_POOL_SIZE))
         await until_hanging(observer, PAGE_POOL_SIZE)
     check_pages(await pages)
@@ -119,7 +101,7 @@ async def check_pool(reader: httpx2.AsyncClient, observer: psycopg.Connection) -
 
 
 async def test_without_a_database_readers_get_503_until_it_is_back(
-    reader: httpx2.AsyncClient, proxy: TcpProxy, observer: psycopg.Connection
+    reader: httpx2.AsyncClient, proxy: TcpProxy, observer: Connection
 ) -> None:
     """Gone for long enough that pauses between attempts to connect would be longer than a wait."""
     proxy.refuse = True
@@ -133,30 +115,33 @@ async def test_without_a_database_readers_get_503_until_it_is_back(
 
 
 async def test_connections_that_died_while_idle_cost_no_reader_a_page(
-    reader: httpx2.AsyncClient, proxy: TcpProxy, observer: psycopg.Connection
+    reader: httpx2.AsyncClient, proxy: TcpProxy, observer: Connection
 ) -> None:
     """As after a restart of the database, or of what stands before it."""
 
-    def restart() -> None:
-        observer.execute(
+    async def cut() -> None:
+        proxy.cut()
+
+    async def restart() -> None:
+        await observer.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
 
-    for kill in (proxy.cut, restart):
+    for kill in (cut, restart):
         for readers in (1, PAGE_POOL_SIZE, 4 * PAGE_POOL_SIZE):
-            kill()
+            await kill()
             check_pages(await read(reader, readers))
-        kill()
+        await kill()
         assert (await reader.get("/health")).status_code == 200
-        kill()
+        await kill()
         agent = {"name": kill.__name__, "username": kill.__name__}
         check_pages([await reader.post("/api/auth/agent", json=agent)])
         await check_pool(reader, observer)
 
 
 async def test_a_database_that_does_not_answer_is_not_waited_for(
-    reader: httpx2.AsyncClient, proxy: TcpProxy, observer: psycopg.Connection
+    reader: httpx2.AsyncClient, proxy: TcpProxy, observer: Connection
 ) -> None:
     proxy.black_hole = True
     pages = await read(reader, 2 * PAGE_POOL_SIZE)
@@ -168,9 +153,9 @@ async def test_a_database_that_does_not_answer_is_not_waited_for(
 
 
 async def test_a_query_that_hangs_is_cancelled(
-    reader: httpx2.AsyncClient, observer: psycopg.Connection
+    reader: httpx2.AsyncClient, observer: Connection
 ) -> None:
-    async with slow_pages(observer):
+    async with held_up(observer):
         pages = await read(reader, PAGE_POOL_SIZE)
         await until_hanging(observer, 0)
     check_unavailable(pages, within=PAGE_QUEUE_SECONDS + ANSWER_SECONDS)
@@ -184,7 +169,7 @@ ROUNDS = 45  # with every connection of the pool: 180
 
 
 async def test_readers_who_hang_up_harm_nobody(
-    reader: httpx2.AsyncClient, proxied_server: ServerProcess, observer: psycopg.Connection
+    reader: httpx2.AsyncClient, proxied_server: ServerProcess, observer: Connection
 ) -> None:
     """In every round the whole pool works for readers who leave, and others wait behind them."""
     url = httpx2.URL(proxied_server.url)
@@ -195,7 +180,7 @@ async def test_readers_who_hang_up_harm_nobody(
         return writer
 
     for _ in range(ROUNDS):
-        async with slow_pages(observer):
+        async with held_up(observer):
             leaving = [await ask(path(number)) for number in range(PAGE_POOL_SIZE)]
             await until_hanging(observer, PAGE_POOL_SIZE)
             innocent = asyncio.create_task(read(reader, 3))
@@ -211,12 +196,12 @@ async def test_readers_who_hang_up_harm_nobody(
 
 
 async def test_what_exceeds_the_queue_is_refused_at_once(
-    start_server: StartServer, observer: psycopg.Connection
+    start_server: StartServer, observer: Connection
 ) -> None:
     """One page runs, two wait for it, seven are too many."""
     server = start_server(PAGE_POOL_SIZE="1", PAGE_QUEUE_SIZE="2", PAGE_QUEUE_SECONDS="60")
     async with _reader(server) as reader:
-        async with slow_pages(observer):
+        async with held_up(observer):
             start = time.monotonic()
             requests = [asyncio.create_task(reader.get(path(number))) for number in range(10)]
             answers = asyncio.as_completed(requests)
@@ -226,11 +211,11 @@ async def test_what_exceeds_the_queue_is_refused_at_once(
         check_pages([await answer for answer in answers])
 
 
-def test_overload_slows_all_readers_alike(
-    server: ServerProcess, observer: psycopg.Connection
+async def test_overload_slows_all_readers_alike(
+    server: ServerProcess, observer: Connection
 ) -> None:
     """256 connections that never pause: answers stay orderly, and nobody starves."""
-    observer.execute(
+    await observer.execute(
         """INSERT INTO platform_feed_events (event_type, payload, created_at)
         SELECT 'agent_registered', jsonb_build_object('id', n::text, 'text', repeat('x', 400)),
                timestamptz '2026-01-01' + n * interval '1 s'

@@ -6,7 +6,6 @@ as long as the test wants.
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -22,12 +21,9 @@ from tests.support.answers import ok
 from tests.support.query import Query
 from tests.support.rows import UNLINK
 from tests.support.server import ServerProcess
+from tests.support.slow_queries import HELD_UP, held_up, until_queries
 
 PAGE = Selection(20)
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
 
 
 @pytest.fixture
@@ -43,29 +39,6 @@ async def source(app: Any) -> Database:
     """Where the application reads its pages."""
     found: Database = app.state.database
     return found
-
-
-@asynccontextmanager
-async def held_up(observer: psycopg.AsyncConnection[Any]) -> AsyncIterator[None]:
-    """Queries of the feed wait for the end of this block."""
-    async with observer.transaction():
-        await observer.execute("LOCK TABLE platform_feed_events IN ACCESS EXCLUSIVE MODE")
-        yield
-
-
-async def until_waiting(observer: psycopg.AsyncConnection[Any], queries: int) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            await observer.execute("SELECT pg_stat_clear_snapshot()")
-            if await number(observer, WAITING) == queries:
-                return
-            await asyncio.sleep(0.01)
-
-
-async def number(connection: psycopg.AsyncConnection[Any], query: str) -> int:
-    row = await (await connection.execute(query)).fetchone()
-    assert row
-    return int(row[0])
 
 
 async def add(connection: psycopg.AsyncConnection[Any], item: int) -> None:
@@ -98,14 +71,14 @@ async def test_two_run_and_everybody_else_shares_the_next(
     with statements() as seen:
         async with held_up(observer):
             tasks = read(source, 1)
-            await until_waiting(observer, 1)
+            await until_queries(observer, 1, HELD_UP)
             tasks += read(source, 1)
-            await until_waiting(observer, 2)
+            await until_queries(observer, 2, HELD_UP)
             tasks += read(source, 20)
             await asyncio.sleep(0.1)
             tasks += read(source, 20)
             await asyncio.sleep(0.1)
-            await until_waiting(observer, AT_ONCE)
+            await until_queries(observer, AT_ONCE, HELD_UP)
         await asyncio.gather(*tasks)
     assert len([one for one in seen if one == PAGE.statement[0]]) == AT_ONCE + 1
     assert len({id(task.result()) for task in tasks[2:]}) == 1
@@ -192,7 +165,7 @@ async def test_a_herd_at_one_page_is_larger_than_the_queue_may_be(
     async with httpx2.AsyncClient(base_url=server.url, limits=limits, timeout=30) as client:
         async with held_up(observer):
             herd = [asyncio.create_task(client.get("/api/feed")) for _ in range(100)]
-            await until_waiting(observer, 1)
+            await until_queries(observer, 1, HELD_UP)
         assert {(await one).status_code for one in herd} == {200}
 
 
@@ -271,11 +244,11 @@ async def test_who_leaves_harms_nobody(
 ) -> None:
     async with held_up(observer):
         tasks = read(source, 10)
-        await until_waiting(observer, 1)
+        await until_queries(observer, 1, HELD_UP)
         for leaving in tasks[:9]:
             leaving.cancel()
         await asyncio.wait(tasks[:9])
-        await until_waiting(observer, 1)
+        await until_queries(observer, 1, HELD_UP)
     assert (await tasks[9]).items == ()
 
 
@@ -284,12 +257,12 @@ async def test_a_query_that_all_have_left_is_cancelled(
 ) -> None:
     async with held_up(observer):
         tasks = read(source, 10)
-        await until_waiting(observer, 1)
+        await until_queries(observer, 1, HELD_UP)
         for leaving in tasks:
             leaving.cancel()
-        await until_waiting(observer, 0)
+        await until_queries(observer, 0, HELD_UP)
         late = read(source, 1)
-        await until_waiting(observer, 1)
+        await until_queries(observer, 1, HELD_UP)
     assert (await late[0]).items == ()
 
 
@@ -302,7 +275,7 @@ async def test_who_waits_in_vain_is_told_in_time(
         for task in tasks:
             with pytest.raises(Unavailable):
                 await asyncio.wait_for(task, 5)
-        await until_waiting(observer, 0)
+        await until_queries(observer, 0, HELD_UP)
     assert (await source.read_shared(PAGE)).items == ()
 
 
