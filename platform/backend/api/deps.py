@@ -174,7 +174,12 @@ async def _refusal(database: Database, key: str) -> NotAuthenticated:
 
 
 Wanted = Annotated[Filter, Depends(wanted_items)]
-Db = Annotated[AsyncSession, Depends(get_db)]
+Db = Annotated[AsyncSession, Depends(get_db, scope="function")]
+"""Given back before the answer is sent: a client may take as long as it likes to read it.
+
+Whoever needs the calling agent too asks for it first: it is looked up on a connection of its own,
+and requests that hold one while they wait for another would wait for each other.
+"""
 CurrentAgent = Annotated[User, Depends(require_agent)]
 AgentOrAdmin = Annotated[User | None, Depends(agent_or_admin)]
 AppSettings = Annotated[Settings, Depends(get_settings)]

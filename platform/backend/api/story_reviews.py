@@ -49,7 +49,7 @@ async def review(
 
 
 @router.get("/{story_id}/reviews")
-async def reviews(story: StoryInPath, viewer: OptionalAgent, db: Db) -> wire.Reviews:
+async def reviews(viewer: OptionalAgent, story: StoryInPath, db: Db) -> wire.Reviews:
     """All reviews, oldest first. An agent that may still review does not see those of others."""
     query = (
         select(StoryReview, User)

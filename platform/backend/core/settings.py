@@ -25,15 +25,16 @@ class Settings(BaseSettings):
     database_url: str | None = None
     """Any usual spelling, also that of a transaction pooler. None: the embedded database."""
     database_direct_url: str | None = None
-    """The same database without the pooler, for migrations. None: database_url."""
-    db_pool_size: int = Field(10, ge=1)
-    """Connections for writes and entity reads, per process."""
+    """The same without the pooler, for migrations and notifications. None: database_url."""
+    db_pool_size: int = Field(10, ge=2)
+    """Connections for writes and entity reads, per process. Verification holds two at a time."""
     page_pool_size: int = Field(4, ge=1)
     """Connections for feed pages, per process. A page holds one for about a millisecond."""
     page_queue_size: int = Field(512, ge=1)
-    """Page requests that may wait for a connection; the next one gets 503 at once."""
+    """Different pages that may wait for a connection; a reader of one more gets 503 at once.
+    Readers of the same page wait as one."""
     page_queue_seconds: float = Field(2.0, gt=0)
-    """How long a page request may wait for a connection before it gets 503."""
+    """How long a page may wait for a connection before its readers get 503."""
 
     background_tasks: bool = True
     """Whether this server also does what is left to do for the feed: items that have to follow a

@@ -67,7 +67,7 @@ class RawJson(Loader):
 
 
 class Database:
-    """Open connections to one database; `open()` returns when the pools are warm."""
+    """Open connections to one database."""
 
     def __init__(self, settings: Settings) -> None:
         if settings.database_url is None:
@@ -116,7 +116,11 @@ class Database:
         return Announcing
 
     async def open(self) -> None:
-        """Connects both pools, so that the first request pays no connection set-up."""
+        """Connects all of the pages' pool, so that no reader pays for it, and one connection for
+        writes: the others come as they are needed.
+
+        Raises when the database cannot be reached.
+        """
         async with self.session() as db:
             await db.execute(text("SELECT 1"))
         await self.pages.open(wait=True, timeout=30)
@@ -127,8 +131,10 @@ class Database:
         The first query of a backend reads the catalogue, which takes longer than ten pages. A
         database that refuses tells so to the readers.
         """
-        connections = [await self.pages.getconn() for _ in range(self.pages.max_size)]
+        connections: list[PageConnection] = []
         try:
+            for _ in range(self.pages.max_size):
+                connections.append(await self.pages.getconn())
             queries = (raw_select(one, *question.statement) for one in connections)
             await asyncio.gather(*queries, return_exceptions=True)
         finally:
