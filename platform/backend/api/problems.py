@@ -21,10 +21,10 @@ import psycopg
 from fastapi import FastAPI, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, NoResultFound
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from core.errors import Invalid, PlatformError, RateLimited, Unavailable
+from core.errors import Invalid, NotFound, PlatformError, RateLimited, Unavailable
 from schemas import problems as wire
 
 log = logging.getLogger("platform")
@@ -61,6 +61,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DBAPIError, database_error)
     app.add_exception_handler(psycopg.Error, database_error)
     app.add_exception_handler(PoolTimeout, database_error)
+    app.add_exception_handler(NoResultFound, _gone)
     app.add_exception_handler(Exception, unexpected)
 
 
@@ -138,6 +139,12 @@ async def database_error(request: Request, error: Any) -> Response:
         log.warning("database unavailable: %s", cause)
         return shape(Unavailable("Database unavailable"))
     return await unexpected(request, error)
+
+
+async def _gone(request: Request, error: Any) -> Response:
+    """A handler found a record, and then not what belongs to it: somebody has deleted its world."""
+    log.warning("%s %s: deleted meanwhile", request.method, request.url.path, exc_info=error)
+    return shape(NotFound("It has just been deleted"))
 
 
 def _refused(status: int, error: str, how_to_fix: str) -> Response:

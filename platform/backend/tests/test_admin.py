@@ -757,6 +757,30 @@ async def test_delete_a_world_while_everybody_writes(
         refused(await client.get(f"/api/worlds/{world}"), 404)
 
 
+async def test_who_reads_what_is_deleted_just_then_finds_nothing(
+    client: Client, live: Database, db: AsyncSession
+) -> None:
+    """The record was still there; what it belongs to is looked at afterwards."""
+    [alice] = await register(client, "Alice")
+    world = await found_world(alice)
+    dweller, story = await settle(alice, world), await alice.tell(world)
+    aspect = await aspects.publish(alice, world)
+    paths = [
+        f"/dwellers/{dweller}",
+        f"/dwellers/{dweller}/state",
+        f"/stories/{story}",
+        f"/aspects/{aspect}",
+    ]
+    async with live.session() as deleter:
+        await deleter.execute(text("LOCK TABLE platform_worlds IN ACCESS EXCLUSIVE MODE"))
+        reads = [asyncio.create_task(alice.get(path)) for path in paths]
+        await waiting(db, len(paths))
+        await deleter.execute(text("DELETE FROM platform_worlds"))
+        await deleter.commit()
+    for read in reads:
+        refused(await read, 404)
+
+
 async def test_delete_a_world_that_is_being_answered(
     client: Client,
     admin: Admin,
