@@ -1,1 +1,4 @@
-"""What every layer may use: settings and errors. Knows nothing of the domain, imports no layer."""
+"""What every layer may use: settings, errors, signals, writes to sockets.
+
+Knows nothing of the domain, imports no layer.
+"""

@@ -7,8 +7,8 @@
 
 Rules:
 
-- Nothing below `api/` and `scripts/` commits. A change and its feed item are one transaction, and
-  whoever opened it ends it, in plain sight.
+- Whoever opened a session commits it, in plain sight: a write handler, or a task for each of its
+  batches. So a change and its feed item are one transaction.
 - Nothing is loaded behind one's back: relationships raise until the query asked for them.
 - JSON columns are replaced, never changed in place: `world.regions = [*world.regions, region]`.
   SQLAlchemy does not see inside them, so an appended element would not be saved.

@@ -1,6 +1,6 @@
 """The change log: its statements, and a change as the bytes that clients get.
 
-The statements run in autocommit, each a round trip of its own.
+The statements run in autocommit, each message a round trip; LOOK is several in one.
 """
 
 from collections.abc import Awaitable, Callable
