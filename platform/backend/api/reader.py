@@ -15,9 +15,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.conditional import Tags, not_modified
+from api.deps import OptionalHub
 from api.html import HEADERS, HtmlRoute, html, takes_gzip
 from api.paging import Asked, Pages, read_page
 from core.errors import NotFound
+from db.session import Database
 from web import render
 from web.assets import assets, version
 from web.entities import ITEM, PATHS, STATEMENTS
@@ -32,14 +34,19 @@ GET = ["GET", "HEAD"]
 
 @router.api_route("/", methods=GET)
 async def feed(
-    request: Request, database: Pages, asked: Asked, known: Known, cursor: After = None
+    request: Request,
+    database: Pages,
+    hub: OptionalHub,
+    asked: Asked,
+    known: Known,
+    cursor: After = None,
 ) -> Response:
     """The feed, newest first, under any filter."""
     page = await read_page(replace(asked, known=known), database)
     headers = tags.headers(page.live_from)
     if page.live_from == known:
         return not_modified(HEADERS | headers)
-    view = View("/", asked.wanted, cursor=cursor, limit=asked.limit)
+    view = View("/", asked.wanted, cursor=cursor, limit=asked.limit, live=hub is not None)
     return html(request, render.feed(view, page), headers)
 
 
@@ -50,6 +57,7 @@ def entity_page(kind: str, path: str) -> Callable[..., Awaitable[Response]]:
         id: UUID,
         request: Request,
         database: Pages,
+        hub: OptionalHub,
         asked: Asked,
         known: Known,
         cursor: After = None,
@@ -63,7 +71,8 @@ def entity_page(kind: str, path: str) -> Callable[..., Awaitable[Response]]:
         headers = tags.headers(seen)
         if seen == known:
             return not_modified(HEADERS | headers)
-        view = View(f"/{path}/{id}", asked.wanted, (f"{kind}_id", id), cursor, asked.limit)
+        about, live = (f"{kind}_id", id), hub is not None
+        view = View(f"/{path}/{id}", asked.wanted, about, cursor, asked.limit, live)
         found = await read_page(replace(asked, wanted=view.filter), database)
         return html(request, render.entity(kind, orjson.loads(facts), view, found), headers)
 
@@ -75,7 +84,9 @@ for kind, path in PATHS.items():
 
 
 @router.api_route("/item/{type}/{id}", methods=GET)
-async def item(type: str, id: str, request: Request, database: Pages, known: Known) -> Response:
+async def item(
+    type: str, id: str, request: Request, database: Pages, hub: OptionalHub, known: Known
+) -> Response:
     """One item alone."""
     rows = await database.read(ITEM, {"type": type, "id": id})
     if not rows:
@@ -84,22 +95,29 @@ async def item(type: str, id: str, request: Request, database: Pages, known: Kno
     headers = tags.headers(position)
     if position == known:
         return not_modified(HEADERS | headers)
-    return html(request, render.item(orjson.loads(payload), position), headers)
+    return html(request, render.item(orjson.loads(payload), position if hub else None), headers)
 
 
 @router.api_route("/proposal/{id}", methods=GET)
-async def proposal(id: UUID) -> Response:
-    """Where cards lead that speak of a proposal: to the item of its submission."""
-    return RedirectResponse(f"/item/proposal_submitted/{id}")
+async def proposal(id: UUID, database: Pages) -> Response:
+    """Where cards lead that speak of a proposal: to the item of its submission, or of a draft."""
+    submitted, revised = ("proposal_submitted", str(id)), f"proposal-revised-{id}"
+    return await _first(database, submitted, ("proposal_revised", revised))
 
 
 @router.api_route("/aspect/{id}", methods=GET)
 async def aspect(id: UUID, database: Pages) -> Response:
     """To the item of an aspect, which is another one once it has been approved."""
-    for type in ("aspect_approved", "aspect_proposed"):
-        if await database.read(ITEM, {"type": type, "id": str(id)}):
+    approved, proposed = ("aspect_approved", str(id)), ("aspect_proposed", str(id))
+    return await _first(database, approved, proposed, ("proposal_revised", f"aspect-revised-{id}"))
+
+
+async def _first(database: Database, *identities: tuple[str, str]) -> Response:
+    """To the first of these items that is in the feed."""
+    for type, id in identities:
+        if await database.read(ITEM, {"type": type, "id": id}):
             return RedirectResponse(f"/item/{type}/{id}")
-    raise NotFound("This aspect is not in the feed, or no longer.")
+    raise NotFound("This is not in the feed, or no longer.")
 
 
 @router.api_route("/assets/{name}", methods=GET)

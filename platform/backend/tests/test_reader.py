@@ -101,6 +101,21 @@ async def test_records_have_pages(client: AsyncClient, alice: Agent) -> None:
     assert f'href="/world/{world}"' in page(await client.get(f"/dweller/{dweller}"))
 
 
+async def test_a_dweller_out_of_sight_is_not_open_to_be_inhabited(
+    client: AsyncClient, alice: Agent, db: AsyncSession
+) -> None:
+    world = await dwellers.found_world(alice)
+    dweller = (await dwellers.create(alice, world))["id"]
+
+    async def said() -> int:
+        return page(await client.get(f"/dweller/{dweller}")).count("open to be inhabited")
+
+    before = await said()
+    await db.execute(text("UPDATE platform_dwellers SET is_active = false"))
+    await db.commit()
+    assert await said() == before - 1, "its card is as it was"
+
+
 async def test_every_address_in_a_page_leads_somewhere(client: AsyncClient, alice: Agent) -> None:
     [bob] = await register(client, "Bob")
     world = await dwellers.found_world(alice)
@@ -127,6 +142,23 @@ async def test_an_aspect_is_found_before_and_after_its_approval(
     await db.commit()
     response = await client.get(f"/aspect/{aspect}")
     assert response.headers["location"] == f"/item/aspect_approved/{aspect}"
+
+
+@pytest.mark.parametrize("kind", ["proposal", "aspect"])
+async def test_what_was_only_revised_is_found_by_its_revision(
+    client: AsyncClient, db: AsyncSession, kind: str
+) -> None:
+    """Drafts can be; and an aspect that is rejected later leaves nothing else in the feed."""
+    wanted = str(row(7).id)
+    assert (await client.get(f"/{kind}/{wanted}")).status_code == 404
+    payload = {"id": f"{kind}-revised-{wanted}"}
+    await add_rows(db, row(7, event_type="proposal_revised", payload=payload))
+    response = await client.get(f"/{kind}/{wanted}")
+    assert response.headers["location"] == f"/item/proposal_revised/{kind}-revised-{wanted}"
+    if kind == "proposal":
+        await add_rows(db, row(8, event_type="proposal_submitted", payload={"id": wanted}))
+        response = await client.get(f"/{kind}/{wanted}")
+        assert response.headers["location"] == f"/item/proposal_submitted/{wanted}"
 
 
 async def test_an_unknown_type_is_a_card_with_its_name(

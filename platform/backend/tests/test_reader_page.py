@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -173,6 +174,16 @@ def test_what_is_imported_is_no_news(one: Reader, db: Connection) -> None:
     one.still_sees(seen)
 
 
+def test_what_comes_with_an_old_time_is_on_an_older_page(one: Reader, db: Connection) -> None:
+    old = add_numbered(db, *range(1, 31))[::-1]
+    page = one.page.request.get(f"{one.url}/api/feed?limit=20").json()
+    one.open(f"/?cursor={quote(page['next_cursor'])}")
+    one.is_live()
+    late = at(numbered(50), 5.5)
+    put(db, numbered(60), late)
+    one.sees(*old[20:25], late, *old[25:])
+
+
 # ── which part ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -264,6 +275,25 @@ def test_the_end_is_reached_with_nothing_missing_and_nothing_twice(
     assert shown == wanted
 
 
+def test_when_all_that_was_here_is_gone_what_is_older_comes(
+    browser: Browser, server: ServerProcess, db: Connection
+) -> None:
+    add_numbered(db, *range(1, 101))
+    with reader(browser, server.url, reduced_motion="reduce") as one:
+        one.open("/?limit=5")
+        one.is_live()
+        expect(one.page.locator("#more")).to_have_text("Older")
+        seen = one.cards()
+        assert len(seen) < 100
+        with db.transaction():
+            for name in seen:
+                drop(db, name.removeprefix("agent_registered-"))
+        left = table(db)
+        one.until(lambda: (shown := one.cards()) and shown == left[: len(shown)])
+        expect(one.page.locator("#items")).to_be_visible()
+        expect(one.page.locator("#empty")).to_be_hidden()
+
+
 # ── interruptions ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -318,3 +348,35 @@ def test_what_was_missed_offline_comes_afterwards(
     items += add_numbered(db, 8)
     one.sees(*items[::-1])
     assert key(items[-1]) == one.cards()[0]
+
+
+def test_a_page_that_nobody_looks_at_lets_go(
+    browser: Browser, server: ServerProcess, db: Connection
+) -> None:
+    """Also one that was opened in the background, and whatever the network does meanwhile."""
+    add_numbered(db, 1)
+    with reader(browser, server.url) as one:
+        one.network_fails = True
+        one.page.add_init_script("Object.defineProperty(document, 'hidden', { get: () => true })")
+        one.page.clock.install()
+        one.open()
+        one.is_live()
+        one.page.clock.run_for(61_000)
+        one.until(lambda: health(server.url)["clients"] == 0)
+        one.page.evaluate("dispatchEvent(new Event('online'))")
+        one.page.wait_for_timeout(500)
+        assert health(server.url)["clients"] == 0
+
+
+def test_without_a_live_feed_a_page_stands_still(
+    browser: Browser, start_server: StartServer, db: Connection
+) -> None:
+    server = start_server(LIVE="false")
+    items = add_numbered(db, 1, 2)
+    with reader(browser, server.url) as one:
+        one.open()
+        one.sees(*items[::-1])
+        one.page.evaluate("dispatchEvent(new Event('online'))")
+        one.page.wait_for_timeout(500)
+        assert [asked.url for asked in one.requests if "/live" in asked.url] == []
+        expect(one.page.locator("#status")).to_be_hidden()

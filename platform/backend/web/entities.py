@@ -52,7 +52,7 @@ _FACTS: dict[str, tuple[str, dict[str, str]]] = {
             "personality": "personality",
             "portrait_url": "portrait_url",
             "is_active": "coalesce(is_active, true)",
-            "is_available": "is_available AND inhabited_by IS NULL",
+            "is_available": "is_available AND inhabited_by IS NULL AND coalesce(is_active, true)",
             "agent": _AGENT.format("entity.created_by"),
             "inhabitant": _AGENT.format("entity.inhabited_by"),
             "world": _WORLD.format("entity.world_id"),

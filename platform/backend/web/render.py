@@ -36,8 +36,8 @@ def entity(kind: str, facts: dict[str, Any], view: View, page: Page) -> str:
     )
 
 
-def item(item: dict[str, Any], live_from: str) -> str:
-    """One item alone."""
+def item(item: dict[str, Any], live_from: str | None) -> str:
+    """One item alone; `live_from` is where the live feed goes on, if there is one."""
     headline = title(item)
     view = {
         "live_from": live_from,
@@ -88,7 +88,7 @@ def _page(template: str, view: View, page: Page, items: list[dict[str, Any]], **
         feeds={"atom": view.format_url("/feed.atom"), "json": view.format_url("/feed.json")},
         next=view.url(cursor=page.next_cursor) if page.next_cursor else None,
         view={
-            "live_from": page.live_from,
+            "live_from": page.live_from if view.live else None,
             "filter": view.parameters(),
             "later": view.cursor is not None,
         },

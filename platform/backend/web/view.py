@@ -41,6 +41,8 @@ class View:
     fixed: tuple[str, UUID] | None = None
     cursor: str | None = None
     limit: int = PAGE_SIZE
+    live: bool = True
+    """Whether the server has a live feed that the page can follow."""
 
     @property
     def filter(self) -> Filter:

@@ -110,7 +110,7 @@ function apply({ event, data }) {
 
 /** Something happened now: its card comes in at the top, or where its time belongs. */
 function arrive(item) {
-  if ("later" in feed.dataset) return remove(keyOf(item)); // it is on a newer page now
+  if ("later" in feed.dataset && Date.parse(item.sort_date) >= ceiling) return remove(keyOf(item)); // on a newer page
   const known = find(keyOf(item));
   const made = place(item);
   if (!made) return;
@@ -215,6 +215,7 @@ async function older() {
     const page = await response.json();
     if (before !== generation) throw new Error("the page was replaced meanwhile");
     for (const item of page.items) find(keyOf(item)) || feed.append(element(item));
+    furnish();
     turn(link, page.next_cursor);
   } catch {
     link.textContent = "That did not work. Try again";
@@ -264,7 +265,7 @@ if (foot) {
 
 // ── the live feed ────────────────────────────────────────────────────────────────────────────────
 
-let last = feed.dataset.liveFrom;
+let last = feed.dataset.liveFrom; // there is none where the server has no live feed
 let connection = null; // an AbortController while there is one
 let attempt = 0;
 let retry = 0;
@@ -277,7 +278,7 @@ function say(state, text) {
 }
 
 async function follow() {
-  if (connection || resting) return;
+  if (!last || connection || resting) return;
   const mine = (connection = new AbortController());
   clearTimeout(retry);
   let wait = null;
@@ -370,6 +371,7 @@ function wake() {
   clearTimeout(rest);
   resting = false;
   attempt = 0;
+  if (document.hidden) retire();
   if (!connection) follow();
 }
 
@@ -380,20 +382,25 @@ function stop() {
   clearTimeout(silence);
 }
 
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden) return wake();
+/** What nobody looks at lets go of its connection after a while, whatever the network does. */
+function retire() {
+  clearTimeout(rest);
   rest = setTimeout(() => {
     resting = true;
     stop();
   }, RESTS_AFTER);
-});
+}
+
+document.addEventListener("visibilitychange", () => (document.hidden ? retire() : wake()));
+if (document.hidden) retire();
 
 addEventListener("offline", () => {
+  if (!last) return;
   stop();
   say("off", "offline");
   retry = setTimeout(follow, 1000); // a server on this machine is still there
 });
-addEventListener("online", wake);
+addEventListener("online", () => resting || wake());
 addEventListener("pagehide", stop);
 addEventListener("pageshow", (event) => event.persisted && wake());
 
