@@ -44,7 +44,7 @@ from core.signals import told_to_stop
 from db.session import Database
 from feed.hub import Hub
 from feed.page import Selection
-from utils import feed_refresher, feed_watch
+from utils import feed_log, feed_refresher, feed_watch
 
 AREAS = (
     auth,
@@ -157,6 +157,8 @@ def _background(
     if hub:
         yield hub.run()
     if settings.background_tasks:
+        if not hub:
+            yield feed_log.run(database, settings)
         yield feed_refresher.run(database)
         if settings.verify_every:
             yield feed_watch.run(database, settings.verify_every)

@@ -5,12 +5,13 @@ The statements run in autocommit, each message a round trip; LOOK is several in 
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
 
+from core.settings import Settings
 from feed.filters import Filter, Links
 from feed.wire import ascii_json
 
@@ -36,10 +37,24 @@ OLDEST_UNSTAMPED = """
     WHERE change.seq IS NULL AND change.id > log.settled
 """
 
+AT_ONCE = 1000
+"""Changes that are stamped, or read, by one statement."""
+
+TRIM_AT_ONCE = 5000
+
 Ask = Callable[[str, dict[str, Any]], Awaitable[list[Any]]]
 """Runs a statement in autocommit, and returns its rows."""
 
 _EVENTS = {"new": "item", "patch": "patch", "remove": "remove"}
+
+
+def keeping(settings: Settings) -> dict[str, Any]:
+    """What TRIM is told of the settings."""
+    return {
+        "keep": settings.live_keep_changes,
+        "age": timedelta(hours=settings.live_keep_hours),
+        "most": TRIM_AT_ONCE,
+    }
 
 
 class Stamped(NamedTuple):

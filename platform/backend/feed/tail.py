@@ -9,7 +9,7 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -18,14 +18,22 @@ import psycopg
 from core.settings import Settings
 from db.session import Database, RawJson
 from db.urls import libpq_url
-from feed.changes import LOOK, NEW_EPOCH, NOTIFY, TRIM, Stamped, lasting, read_changes
+from feed.changes import (
+    AT_ONCE,
+    LOOK,
+    NEW_EPOCH,
+    NOTIFY,
+    TRIM,
+    TRIM_AT_ONCE,
+    Stamped,
+    keeping,
+    lasting,
+    read_changes,
+)
 from feed.listener import Listener
 from feed.ring import Ring, contiguous
 
 log = logging.getLogger(__name__)
-
-AT_ONCE = 1000
-"""Changes that are stamped, or read, by one statement."""
 
 NOTHING_AFTER = 2**62
 """A position for those who do not know yet where they stand."""
@@ -45,7 +53,6 @@ PATIENCE = 5.0
 """Seconds for an answer of the database."""
 
 TRIM_EVERY = 30.0
-TRIM_AT_ONCE = 5000
 
 
 class Tail:
@@ -62,11 +69,7 @@ class Tail:
             settings.database_direct_url or settings.database_url, database.read, self.wake
         )
         self._url = libpq_url(settings.database_url)
-        self._keep = {
-            "keep": settings.live_keep_changes,
-            "age": timedelta(hours=settings.live_keep_hours),
-            "most": TRIM_AT_ONCE,
-        }
+        self._keep = keeping(settings)
         self._trim_at = time.monotonic() + TRIM_EVERY
         self._grew = grew
         self._bell = asyncio.Event()
