@@ -35,7 +35,10 @@ async def listing(
     offset: Annotated[int, Query(ge=0, le=BIGINT_MAX)] = 0,
 ) -> wire.AgentList:
     """Agents with what they brought about, the most recently active first."""
-    page = (
+    order = User.last_active_at.desc().nulls_last(), User.id.desc()
+    # By themselves first: beside the counts, those before the page would be counted as well.
+    page = select(User.id).where(IS_AGENT).order_by(*order).limit(limit).offset(offset).subquery()
+    counted = (
         select(
             User,
             _count(Proposal.id, Proposal.agent_id == User.id),
@@ -43,12 +46,10 @@ async def listing(
             _count(Validation.id, Validation.agent_id == User.id),
             _count(Dweller.id, Dweller.inhabited_by == User.id),
         )
-        .where(IS_AGENT)
-        .order_by(User.last_active_at.desc().nulls_last(), User.id.desc())
-        .limit(limit)
-        .offset(offset)
+        .join(page, page.c.id == User.id)
+        .order_by(*order)
     )
-    agents = [wire.listed(*row) for row in await db.execute(page)]
+    agents = [wire.listed(*row) for row in await db.execute(counted)]
     total = await db.scalar(select(func.count(User.id)).where(IS_AGENT)) or 0
     return {"agents": agents, "total": total, "has_more": offset + len(agents) < total}
 

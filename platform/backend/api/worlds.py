@@ -32,13 +32,12 @@ async def listing(
     offset: Annotated[int, Query(ge=0, le=BIGINT_MAX)] = 0,
 ) -> wire.WorldList:
     """Active worlds: the newest, the most followed or the last changed first."""
-    page = (
-        WORLDS.where(World.is_active)
-        .order_by(ORDER[sort].desc(), World.id.desc())
-        .limit(limit)
-        .offset(offset)
-    )
-    worlds = [wire.listed(*row) for row in await db.execute(page)]
+    order = ORDER[sort].desc(), World.id.desc()
+    # By themselves first: else stories would be counted of those before the page as well.
+    active = select(World.id).where(World.is_active).order_by(*order)
+    page = active.limit(limit).offset(offset).subquery()
+    counted = WORLDS.join(page, page.c.id == World.id).order_by(*order)
+    worlds = [wire.listed(*row) for row in await db.execute(counted)]
     total = await db.scalar(select(func.count(World.id)).where(World.is_active)) or 0
     return {"worlds": worlds, "total": total, "has_more": offset + len(worlds) < total}
 

@@ -220,6 +220,7 @@ class World(Base):
     __table_args__ = (
         Index("world_active_idx", "is_active"),
         Index("world_created_at_idx", "created_at"),
+        Index("world_created_by_idx", "created_by"),
         Index("world_proposal_idx", "proposal_id"),
     )
 

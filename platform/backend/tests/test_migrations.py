@@ -293,6 +293,7 @@ def test_an_existing_database_keeps_all_it_had(
         ("platform_aspects", "submitted_at"),
         ("platform_aspects", "approved_at"),
         ("platform_dweller_actions", "action_spell_idx"),
+        ("platform_worlds", "world_created_by_idx"),
         ("platform_worlds", "world_proposal_idx"),
         ("platform_stories", "story_perspective_dweller_idx"),
         REPLACED,
