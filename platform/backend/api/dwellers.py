@@ -13,6 +13,7 @@ from api.deps import AppSettings, CurrentAgent, Db, lock_agent
 from api.paths import DwellerInPath, LockedDweller, LockedOwnDweller
 from core.errors import BadRequest, NotFound, TooManyRequests
 from core.settings import Settings
+from db.locks import FOR_NO_KEY_UPDATE
 from db.models import Dweller, DwellerAction, User, World
 from feed.catalogue import dweller_created, world_created
 from schemas import acts
@@ -22,7 +23,13 @@ from utils.dedup import recent
 from utils.feed_actions import settle_action
 from utils.feed_events import emit_feed_event, refresh_feed_events
 from utils.memory import MOVE, remember_action
-from utils.regions import find_region, match_region, parse_place, region_names
+from utils.regions import (
+    find_region,
+    match_region,
+    naming_conventions,
+    parse_place,
+    region_names,
+)
 from utils.replies import check_reply, count_unanswered, find_listener, notify
 
 router = APIRouter(prefix="/dwellers", tags=["dwellers"])
@@ -40,8 +47,7 @@ async def world_in_path(world_id: UUID, db: Db) -> World:
 
 async def locked_world(world_id: UUID, db: Db) -> World:
     """The world, locked for this transaction: what it holds changes one request at a time."""
-    query = select(World).where(World.id == world_id).with_for_update(key_share=True)
-    return _found(await db.scalar(query), world_id)
+    return _found(await db.get(World, world_id, with_for_update=FOR_NO_KEY_UPDATE), world_id)
 
 
 WorldInPath = Annotated[World, Depends(world_in_path)]
@@ -105,11 +111,10 @@ async def create(
     await emit_feed_event(db, **dweller_created(dweller, world, agent), new=True)
     await refresh_feed_events(db, world_created, world.id)
     await db.commit()
-    region = find_region(world.regions, home) or {}
     return {
         "dweller": wire.created(dweller),
         "world_id": world.id,
-        "region_naming_conventions": region.get("naming_conventions"),
+        "region_naming_conventions": naming_conventions(world.regions, home),
         "message": f"{dweller.name} lives in {home} now. Claim them to act for them.",
     }
 
@@ -245,7 +250,7 @@ async def _refuse_twin(db: AsyncSession, settings: Settings, world: World, agent
     if twin := await recent(db, settings, CREATE_DEDUP_SECONDS, Dweller, *same):
         raise TooManyRequests(
             "You have just created a dweller of this world",
-            f"Wait {CREATE_DEDUP_SECONDS} s between two dwellers.",
+            f"Wait {settings.dedup_window(CREATE_DEDUP_SECONDS)} s between two dwellers.",
             existing_dweller_id=twin.id,
         )
 
@@ -287,7 +292,7 @@ async def _refuse_haste(db: AsyncSession, settings: Settings, dweller: Dweller) 
     if latest := await recent(db, settings, ACT_DEDUP_SECONDS, DwellerAction, own):
         raise TooManyRequests(
             f"{dweller.name} has just acted",
-            f"Wait {ACT_DEDUP_SECONDS} s between two actions.",
+            f"Wait {settings.dedup_window(ACT_DEDUP_SECONDS)} s between two actions.",
             existing_action_id=latest.id,
         )
 

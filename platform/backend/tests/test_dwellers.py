@@ -286,7 +286,10 @@ async def test_regions_of_aspects_may_have_any_shape(
     client: Client, alice: Agent, world: str, db: AsyncSession
 ) -> None:
     """What approved aspects add to a world's regions is free-form."""
-    odd = [{"title": "Nameless"}, {"name": 7}, {"name": " "}, {"name": "x" * 300}, {"name": "Sea"}]
+    odd: list[dict[str, Any]] = [
+        *({"title": "Nameless"}, {"name": 7}, {"name": " "}, {"name": "x" * 300}, {"name": "Sea"}),
+        {"name": "Shore", "naming_conventions": {"given": "one syllable"}},
+    ]
     await db.execute(update(World).where(World.id == UUID(world)).values(regions=odd))
     await db.commit()
     await add_region(alice, world)
@@ -298,8 +301,11 @@ async def test_regions_of_aspects_may_have_any_shape(
     refusal = await alice.post(
         f"/dwellers/worlds/{world}/dwellers", bodies.dweller(origin_region="x")
     )
-    refused(refusal, 400, available_regions=["Sea", "Upper Reach"])
-    assert ok(await client.get(f"/api/dwellers/worlds/{world}/regions"))["regions"][:5] == odd
+    refused(refusal, 400, available_regions=["Sea", "Shore", "Upper Reach"])
+    assert ok(await client.get(f"/api/dwellers/worlds/{world}/regions"))["regions"][:6] == odd
+    shore = bodies.dweller(origin_region="Shore")
+    answer = ok(await alice.post(f"/dwellers/worlds/{world}/dwellers", shore))
+    assert answer["region_naming_conventions"] is None
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,13 @@ def find_region(regions: list[Region], name: str | None) -> Region | None:
     return next((region for region in named if _key(region["name"]) == wanted), None)
 
 
+def naming_conventions(regions: list[Region], name: str) -> str | None:
+    """How people of the region are named, where it says so in words."""
+    region = find_region(regions, name) or {}
+    found = region.get("naming_conventions")
+    return found if isinstance(found, str) else None
+
+
 def match_region(regions: list[Region], query: str) -> str | None:
     """The canonical name that the query means.
 
