@@ -11,8 +11,10 @@ from enum import StrEnum
 from typing import Any, Generic, Literal, ParamSpec, get_type_hints
 
 from pydantic import TypeAdapter
+from sqlalchemy.orm import InstrumentedAttribute
 from typing_extensions import TypedDict
 
+from db.models import Base
 from feed.item import FeedItem
 from feed.payloads import ItemBase
 from feed.source import Source
@@ -65,6 +67,17 @@ CATALOGUE: dict[str, ItemType[...]] = {}
 
 SOURCES: dict[str, Source] = {}
 """Every source by its name, each once, in the order of the catalogue."""
+
+
+def quoting(table: type[Base]) -> dict[str, tuple[Source, InstrumentedAttribute[Any]]]:
+    """What shows something of this table's records: each source and its column that names them, by
+    the name that tasks keep.
+    """
+    return {
+        f"{source.name}#{number}": (source, column)
+        for source in SOURCES.values()
+        for number, column in enumerate(source.quotes.get(table, ()))
+    }
 
 
 def item_type(body: type, *sources: Source) -> Callable[[Callable[P, FeedItem]], ItemType[P]]:

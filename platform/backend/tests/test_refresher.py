@@ -105,6 +105,23 @@ async def test_the_writer_changes_some_and_leaves_the_rest(
     assert await count(db, PENDING) == 0
 
 
+async def test_work_that_another_release_left_is_begun_anew(
+    store: Database, db: AsyncSession, world: str, told: int
+) -> None:
+    """Its catalogue had another name for a source, or one that this one lacks."""
+    record = await db.get_one(World, UUID(world), with_for_update=True)
+    record.name = NEW
+    steps = ["story_told.stories#0", "world_created.worlds#0"]
+    db.add(
+        FeedRefresh(
+            table_name=World.__tablename__, record_id=record.id, steps=steps, position=["?"]
+        )
+    )
+    await db.commit()
+    await is_true(store)
+    assert await count(db, NAMED_NEW) == told
+
+
 async def test_a_rename_that_is_rolled_back_leaves_no_work(
     db: AsyncSession, world: str, told: int
 ) -> None:

@@ -230,6 +230,22 @@ async def test_the_background_task_tells(
     assert health["verified_through"] > through
 
 
+async def test_a_pass_that_another_release_began_is_begun_anew(
+    played: Database, db: AsyncSession, client: httpx2.AsyncClient
+) -> None:
+    """Its sources stood in another order, and a position among one's records says nothing here."""
+    assert await feed_watch.step(played, every=0)
+    progress = await db.get_one(FeedProgress, "verify", with_for_update=True)
+    last = len(feed_watch.ORDER) - 1
+    now = progress.state["now"] | {"order": ["then"], "source": last, "after": ["?"]}
+    progress.state = progress.state | {"now": now}
+    await db.commit()
+    await execute(db, PLANTS["no id"][0])
+    await whole_pass(played)
+    health = (await client.get("/health")).json()["feed"]
+    assert health["drift"]["orphaned"] > 0, "the feed's own rows come first"
+
+
 async def whole_pass(database: Database) -> None:
     """As the task does it, without the rests; every batch is another process's turn."""
     assert await feed_watch.step(database, every=0)

@@ -26,7 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import Base, FeedRefresh, User, World
 from db.with_commit import send_with_commit
-from feed.catalogue import SOURCES
+from feed.catalogue import quoting
 from feed.item import FeedItem, Identity
 from feed.item_type import ItemType
 from feed.row import Row, Underivable, finish, finish_all, row_id
@@ -124,13 +124,12 @@ async def refresh_items_quoting(db: AsyncSession, record: Base) -> None:
     await db.flush()
     table, quoted = type(record), record.id  # type: ignore[attr-defined]  # what items quote has one
     more = []
-    for source in SOURCES.values():
-        for number, column in enumerate(source.quotes.get(table, ())):
-            batch = await source.last_quoting(db, column, quoted, AT_ONCE)
-            free = await source.lock_free(db, batch.ids) if batch.ids else []
-            await _refresh(db, source, free)
-            if table in QUOTED_UNLOCKED or batch.next or len(free) < len(batch.ids):
-                more.append(f"{source.name}#{number}")
+    for step, (source, column) in quoting(table).items():
+        batch = await source.last_quoting(db, column, quoted, AT_ONCE)
+        free = await source.lock_free(db, batch.ids) if batch.ids else []
+        await _refresh(db, source, free)
+        if table in QUOTED_UNLOCKED or batch.next or len(free) < len(batch.ids):
+            more.append(step)
     if more:
         db.add(FeedRefresh(table_name=table.__tablename__, record_id=quoted, steps=more))
         await db.flush()

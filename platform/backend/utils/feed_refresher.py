@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from db.models import FeedRefresh
 from db.session import Database
-from feed.catalogue import SOURCES
+from feed.catalogue import quoting
 from utils.feed_events import BATCH, settle_feed_events
 
 log = logging.getLogger(__name__)
@@ -85,9 +85,10 @@ async def work(database: Database, *, grace: float = GRACE) -> bool:
 async def _batch(db: AsyncSession, task: FeedRefresh) -> None:
     if task.seen_at is None:
         task.seen_at = await db.scalar(select(func.clock_timestamp()))
-    name, _, number = task.steps[task.step].rpartition("#")
-    source = SOURCES[name]
-    column = source.quotes[task.table][int(number)]
+    steps = quoting(task.table)
+    if not steps.keys() >= set(task.steps):  # it was left by a release with another catalogue
+        task.steps, task.step, task.position = list(steps), 0, None
+    source, column = steps[task.steps[task.step]]
     batch = await source.quoting(db, column, task.record_id, task.position, BATCH)
     await settle_feed_events(db, source, batch.ids)
     task.position = batch.next

@@ -31,6 +31,8 @@ LONGEST_PAUSE = 5.0
 ORDER = (None, *SOURCES.values())
 """The feed's own rows first, then every source: one pass."""
 
+NAMES = [source.name if source else None for source in ORDER]
+
 
 class Upkeep(NamedTuple):
     """What is known about the truth of the feed."""
@@ -75,10 +77,10 @@ async def step(database: Database, every: float) -> bool:
         if progress is None:
             return False
         now, last = progress.state["now"], progress.state["last"]
-        if now is None:
+        if now is None or now.get("order") != NAMES:  # a release with another catalogue began it
             if last and _seconds_since(last["verified_through"]) < every:
                 return False
-            now = {"began_at": _now(), "source": 0, "after": None, "drift": {}}
+            now = {"began_at": _now(), "order": NAMES, "source": 0, "after": None, "drift": {}}
         progress.state = await _batch(database, now, last)
         await db.commit()
         return True

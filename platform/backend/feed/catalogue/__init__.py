@@ -23,7 +23,7 @@ from feed.catalogue.proposals import proposal_revised, proposal_submitted, propo
 from feed.catalogue.reviews import feedback_resolved, review_submitted
 from feed.catalogue.stories import story_created, story_reviewed, story_revised
 from feed.catalogue.worlds import proposal_graduated, world_created
-from feed.item_type import CATALOGUE, SOURCES
+from feed.item_type import CATALOGUE, SOURCES, quoting
 
 __all__ = [
     "CATALOGUE",
@@ -42,6 +42,7 @@ __all__ = [
     "proposal_revised",
     "proposal_submitted",
     "proposal_validated",
+    "quoting",
     "review_submitted",
     "story_created",
     "story_reviewed",
