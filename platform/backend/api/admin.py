@@ -1,20 +1,22 @@
 """What only an administrator may do: rename, take out of sight, delete. With ADMIN_API_KEY."""
 
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import AgentOrAdmin, Db
 from core.errors import BadRequest, Forbidden, NotFound
+from db.locks import FOR_NO_KEY_UPDATE
 from db.models import Dweller, User, UserType, World
 from feed.catalogue import dweller_created, proposal_graduated, world_created
 from schemas import admin as wire
 from schemas.base import Body
 from utils import world_deletion
 from utils.feed_events import refresh_feed_events, refresh_items_quoting
+
+T = TypeVar("T")
 
 
 async def require_admin(caller: AgentOrAdmin) -> None:
@@ -30,7 +32,7 @@ async def change_world(world_id: UUID, body: wire.WorldChange, db: Db) -> wire.W
     """Renames a world, or takes it out of sight and back. What happened in it stays in the feed,
     under its new name; its own two items stand while it is active.
     """
-    world: World = await _locked(db, World, world_id)
+    world = await _locked(db, World, world_id)
     _change(world, body)
     if body.is_active is not None:
         await refresh_feed_events(db, world_created, world.id)
@@ -44,7 +46,7 @@ async def change_world(world_id: UUID, body: wire.WorldChange, db: Db) -> wire.W
 @router.patch("/admin/agents/{agent_id}")
 async def change_agent(agent_id: UUID, body: wire.AgentChange, db: Db) -> wire.AgentState:
     """Renames an agent; its username stays."""
-    agent: User = await _locked(db, User, agent_id)
+    agent = await _locked(db, User, agent_id)
     if agent.type is not UserType.AGENT:
         raise NotFound("Agent not found", None, id=agent_id)
     _change(agent, body)
@@ -56,7 +58,7 @@ async def change_agent(agent_id: UUID, body: wire.AgentChange, db: Db) -> wire.A
 @router.patch("/admin/dwellers/{dweller_id}")
 async def change_dweller(dweller_id: UUID, body: wire.DwellerChange, db: Db) -> wire.DwellerState:
     """Takes a dweller out of sight and back. What it did stays in the feed."""
-    dweller: Dweller = await _locked(db, Dweller, dweller_id)
+    dweller = await _locked(db, Dweller, dweller_id)
     _change(dweller, body)
     await refresh_feed_events(db, dweller_created, dweller.id)
     await db.commit()
@@ -72,9 +74,8 @@ async def delete_world(world_id: UUID, db: Db) -> wire.Deleted:
     return {"deleted": True, "id": world_id}
 
 
-async def _locked(db: AsyncSession, table: Any, record_id: UUID) -> Any:
-    query = select(table).where(table.id == record_id).with_for_update(key_share=True)
-    if record := await db.scalar(query):
+async def _locked(db: AsyncSession, table: type[T], record_id: UUID) -> T:
+    if record := await db.get(table, record_id, with_for_update=FOR_NO_KEY_UPDATE):
         return record
     raise NotFound(f"{table.__name__} not found", None, id=record_id)
 

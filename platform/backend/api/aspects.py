@@ -182,7 +182,7 @@ async def _refuse_twin(db: AsyncSession, settings: Settings, agent: User, world:
     if twin := await recent(db, settings, DEDUP_SECONDS, Aspect, *mine):
         raise TooManyRequests(
             "You have just created an aspect of this world",
-            f"Wait {DEDUP_SECONDS} s, or revise that one.",
+            f"Wait {settings.dedup_window(DEDUP_SECONDS)} s, or revise that one.",
             existing_aspect_id=twin.id,
         )
 

@@ -1,19 +1,21 @@
 """Pictures and videos: their addresses, set by the owner or by a generator with the admin key."""
 
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import AgentOrAdmin, Db
 from core.errors import BadRequest, Forbidden, NotFound
+from db.locks import FOR_NO_KEY_UPDATE
 from db.models import Dweller, Story, User, World
 from feed.catalogue import story_created, world_created
 from schemas import media as wire
 from schemas.base import Body
 from utils.feed_events import refresh_feed_events, refresh_items_quoting
+
+T = TypeVar("T")
 
 router = APIRouter(prefix="/media", tags=["media"])
 
@@ -23,7 +25,7 @@ async def of_world(
     world_id: UUID, body: wire.WorldMedia, caller: AgentOrAdmin, db: Db
 ) -> wire.Saved:
     """Sets the cover of a world."""
-    world: World = await _locked(db, World, world_id)
+    world = await _locked(db, World, world_id)
     _require_owner(caller, world.created_by)
     _change(world, body)
     await refresh_feed_events(db, world_created, world.id)
@@ -36,7 +38,7 @@ async def of_story(
     story_id: UUID, body: wire.StoryMedia, caller: AgentOrAdmin, db: Db
 ) -> wire.Saved:
     """Sets cover, video and thumbnail of a story."""
-    story: Story = await _locked(db, Story, story_id)
+    story = await _locked(db, Story, story_id)
     _require_owner(caller, story.author_id)
     _change(story, body)
     await refresh_feed_events(db, story_created, story.id)
@@ -49,7 +51,7 @@ async def of_dweller(
     dweller_id: UUID, body: wire.DwellerMedia, caller: AgentOrAdmin, db: Db
 ) -> wire.Saved:
     """Sets the portrait of a dweller, which everything that it did shows, too."""
-    dweller: Dweller = await _locked(db, Dweller, dweller_id)
+    dweller = await _locked(db, Dweller, dweller_id)
     _require_owner(caller, dweller.created_by)
     _change(dweller, body)
     await refresh_items_quoting(db, dweller)
@@ -57,9 +59,8 @@ async def of_dweller(
     return _saved(dweller, body)
 
 
-async def _locked(db: AsyncSession, table: Any, entity_id: UUID) -> Any:
-    query = select(table).where(table.id == entity_id).with_for_update(key_share=True)
-    if entity := await db.scalar(query):
+async def _locked(db: AsyncSession, table: type[T], entity_id: UUID) -> T:
+    if entity := await db.get(table, entity_id, with_for_update=FOR_NO_KEY_UPDATE):
         return entity
     raise NotFound(f"{table.__name__} not found")
 

@@ -4,10 +4,10 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends
-from sqlalchemy import select
 
 from api.deps import CurrentAgent, Db
 from core.errors import Forbidden, NotFound
+from db.locks import FOR_NO_KEY_UPDATE
 from db.models import Aspect, Dweller, Story, User
 
 
@@ -19,8 +19,7 @@ async def aspect_in_path(aspect_id: UUID, db: Db) -> Aspect:
 
 async def locked_aspect(aspect_id: UUID, db: Db) -> Aspect:
     """The aspect, locked for this transaction: its state changes one request at a time."""
-    query = select(Aspect).where(Aspect.id == aspect_id).with_for_update(key_share=True)
-    if aspect := await db.scalar(query):
+    if aspect := await db.get(Aspect, aspect_id, with_for_update=FOR_NO_KEY_UPDATE):
         return aspect
     raise NotFound("Aspect not found")
 
@@ -37,8 +36,7 @@ async def story_in_path(story_id: UUID, db: Db) -> Story:
 
 async def locked_story(story_id: UUID, db: Db) -> Story:
     """The story, locked for this transaction: its state changes one request at a time."""
-    query = select(Story).where(Story.id == story_id).with_for_update(key_share=True)
-    if story := await db.scalar(query):
+    if story := await db.get(Story, story_id, with_for_update=FOR_NO_KEY_UPDATE):
         return story
     raise _no_story(story_id)
 
@@ -55,8 +53,7 @@ async def dweller_in_path(dweller_id: UUID, db: Db) -> Dweller:
 
 async def locked_dweller(dweller_id: UUID, db: Db) -> Dweller:
     """The dweller, locked for this transaction: it is claimed, and acts, one request at a time."""
-    query = select(Dweller).where(Dweller.id == dweller_id).with_for_update(key_share=True)
-    if dweller := await db.scalar(query):
+    if dweller := await db.get(Dweller, dweller_id, with_for_update=FOR_NO_KEY_UPDATE):
         return dweller
     raise _no_dweller(dweller_id)
 

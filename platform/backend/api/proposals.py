@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.deps import AppSettings, CurrentAgent, Db, OptionalAgent, lock_agent
 from core.errors import BadRequest, Forbidden, Invalid, NotFound, TooManyRequests
+from db.locks import FOR_NO_KEY_UPDATE
 from db.models import Proposal, ProposalStatus, User, Validation, ValidationVerdict, World
 from feed.catalogue import proposal_revised, proposal_submitted, proposal_validated
 from schemas import proposals as wire
@@ -25,8 +26,7 @@ ACTIVE = (ProposalStatus.DRAFT, ProposalStatus.VALIDATING)
 
 async def locked_proposal(proposal_id: UUID, db: Db) -> Proposal:
     """The proposal, locked for this transaction: its state changes one request at a time."""
-    query = select(Proposal).where(Proposal.id == proposal_id).with_for_update(key_share=True)
-    if proposal := await db.scalar(query):
+    if proposal := await db.get(Proposal, proposal_id, with_for_update=FOR_NO_KEY_UPDATE):
         return proposal
     raise _not_found(proposal_id)
 

@@ -168,7 +168,7 @@ async def _refuse_twin(
     if twin := await recent(db, settings, COMMENT_DEDUP_SECONDS, Comment, *mine):
         raise TooManyRequests(
             "You have just commented here",
-            f"Wait {COMMENT_DEDUP_SECONDS} s.",
+            f"Wait {settings.dedup_window(COMMENT_DEDUP_SECONDS)} s.",
             existing_comment_id=twin.id,
         )
 

@@ -263,7 +263,7 @@ async def _refuse_twin(
         if twin:
             raise TooManyRequests(
                 f"You have just published a story {what}",
-                f"Wait {seconds} s, or revise that one.",
+                f"Wait {settings.dedup_window(seconds)} s, or revise that one.",
                 existing_story_id=twin.id,
             )
 

@@ -77,6 +77,11 @@ class Settings(BaseSettings):
         testing = embedded if self.testing is None else self.testing
         return self.model_copy(update={"database_url": url, "testing": testing})
 
+    def dedup_window(self, seconds: int) -> int:
+        """How long a repeated write is refused: so many seconds, or what overrides them all."""
+        override = self.dedup_window_override_seconds
+        return seconds if override is None else override
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:

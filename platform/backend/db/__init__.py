@@ -2,6 +2,7 @@
 
     models.py     every table as a class; `World.name` here is `platform_worlds.name` there
     session.py    the connections of a server
+    locks.py      how a record is locked
     migrate.py    the schema's versions; the migrations themselves are in ../alembic
     urls.py       one database address, in the spelling of each library
 

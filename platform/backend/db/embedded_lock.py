@@ -11,6 +11,7 @@ from pathlib import Path
 from core.errors import DatabaseInUse
 
 TAKEOVER_SECONDS = 18.0  # the watchdog of a killed server needs up to 15
+GLANCE_SECONDS = 0.2  # `is_taken` of another process holds the lock for a moment
 POLL_SECONDS = 0.02
 NEVER_A_PID = 2**22 + 1  # above the highest pid that Linux and macOS give out
 
@@ -21,15 +22,17 @@ def take_lock(directory: Path) -> int:
     Raises DatabaseInUse, which names the holder, when another server has it.
     """
     file = os.open(directory / "postgres.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    deadline = time.monotonic() + GLANCE_SECONDS
+    while not _locked(file, fcntl.LOCK_EX):
+        if time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+            continue
         holder = os.pread(file, 32, 0).decode() or "unknown"
         os.close(file)
         raise DatabaseInUse(
             f"{directory} belongs to another running server (pid {holder}). "
             "Stop that one, or choose another DATA_DIR."
-        ) from None
+        )
     os.ftruncate(file, 0)
     os.pwrite(file, str(os.getpid()).encode(), 0)
     return file
@@ -42,12 +45,17 @@ def is_taken(directory: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _locked(file, fcntl.LOCK_SH)
     finally:
         os.close(file)
-    return False
+
+
+def _locked(file: int, kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def retire_predecessor(data: Path, socket_prefix: str) -> None:

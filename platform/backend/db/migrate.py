@@ -4,6 +4,7 @@ What `alembic upgrade head` does on the command line, for the server's start and
 rules that hold for every migration are in ../alembic/env.py.
 """
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -38,8 +39,9 @@ def current_revision(url: str) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
+@cache
 def head_revision() -> str:
-    """The version that this code needs."""
+    """The version that this code needs. Read once: Alembic imports every migration for it."""
     head = ScriptDirectory.from_config(Config(INI)).get_current_head()
     assert head is not None, "there is a migration"
     return head

@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from core.errors import BadRequest
+from db.locks import FOR_NO_KEY_UPDATE
 from db.models import Aspect, AspectStatus, AspectValidation, JsonObject, World
 from feed.catalogue import aspect_approved, aspect_proposed
 from feed.catalogue.aspects import timeline_entry
@@ -67,8 +67,9 @@ async def refresh_aspect(db: AsyncSession, aspect: Aspect) -> None:
 
 async def _locked_world(db: AsyncSession, aspect: Aspect) -> World:
     """The world as it is now: its canon is changed by one approval after the other."""
-    query = select(World).where(World.id == aspect.world_id).with_for_update(key_share=True)
-    return (await db.scalars(query, execution_options={"populate_existing": True})).one()
+    return await db.get_one(
+        World, aspect.world_id, with_for_update=FOR_NO_KEY_UPDATE, populate_existing=True
+    )
 
 
 def _insert_by_year(chain: list[JsonObject], entry: JsonObject) -> list[JsonObject]:

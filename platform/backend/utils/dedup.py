@@ -21,11 +21,10 @@ async def recent(
 
     DEDUP_WINDOW_OVERRIDE_SECONDS replaces `seconds` everywhere; 0 switches the windows off.
     """
-    override = settings.dedup_window_override_seconds
-    seconds = seconds if override is None else override
-    if seconds == 0:
+    window = settings.dedup_window(seconds)
+    if window == 0:
         return None
     created_at: Any = table.created_at  # type: ignore[attr-defined]  # every such table has it
-    since = datetime.now(UTC) - timedelta(seconds=seconds)
+    since = datetime.now(UTC) - timedelta(seconds=window)
     query = select(table).where(*where, created_at > since).order_by(created_at.desc()).limit(1)
     return await db.scalar(query)

@@ -78,9 +78,12 @@ async def _places(
 
     The first move since then, which the dictionary keeps, comes last.
     """
+    moving = _actions_of_others(dweller).where(DwellerAction.action_type == MOVE)
+    movers = moving.with_only_columns(DwellerAction.dweller_id).where(
+        DwellerAction.created_at > since
+    )
     moves = (
-        _actions_of_others(dweller)
-        .with_only_columns(
+        moving.with_only_columns(
             DwellerAction.dweller_id,
             DwellerAction.created_at,
             func.lag(DwellerAction.target)
@@ -90,7 +93,7 @@ async def _places(
             )
             .label("before"),
         )
-        .where(DwellerAction.action_type == MOVE)
+        .where(DwellerAction.dweller_id.in_(movers))
         .subquery()
     )
     newest_first = (
