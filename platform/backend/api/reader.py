@@ -28,25 +28,28 @@ from web.view import View
 router = APIRouter(route_class=HtmlRoute, include_in_schema=False)
 tags = Tags(version())
 Known = Annotated[str | None, Depends(tags.known)]
-After = Annotated[str | None, Query()]
 GET = ["GET", "HEAD"]
+
+
+async def whole_feed(
+    asked: Asked, hub: OptionalHub, cursor: Annotated[str | None, Query()] = None
+) -> View:
+    """What the query asks to see of the feed."""
+    return View("/", asked.wanted, cursor=cursor, limit=asked.limit, live=hub is not None)
+
+
+Looked = Annotated[View, Depends(whole_feed)]
 
 
 @router.api_route("/", methods=GET)
 async def feed(
-    request: Request,
-    database: Pages,
-    hub: OptionalHub,
-    asked: Asked,
-    known: Known,
-    cursor: After = None,
+    request: Request, database: Pages, asked: Asked, view: Looked, known: Known
 ) -> Response:
     """The feed, newest first, under any filter."""
     page = await read_page(replace(asked, known=known), database)
     headers = tags.headers(page.live_from)
     if page.live_from == known:
         return not_modified(HEADERS | headers)
-    view = View("/", asked.wanted, cursor=cursor, limit=asked.limit, live=hub is not None)
     return html(request, render.feed(view, page), headers)
 
 
@@ -54,13 +57,7 @@ def entity_page(kind: str, path: str) -> Callable[..., Awaitable[Response]]:
     """The page of a record: its facts and its feed."""
 
     async def page(
-        id: UUID,
-        request: Request,
-        database: Pages,
-        hub: OptionalHub,
-        asked: Asked,
-        known: Known,
-        cursor: After = None,
+        id: UUID, request: Request, database: Pages, asked: Asked, whole: Looked, known: Known
     ) -> Response:
         rows = await database.read(STATEMENTS[kind], {"id": id})
         if not rows:
@@ -71,8 +68,7 @@ def entity_page(kind: str, path: str) -> Callable[..., Awaitable[Response]]:
         headers = tags.headers(seen)
         if seen == known:
             return not_modified(HEADERS | headers)
-        about, live = (f"{kind}_id", id), hub is not None
-        view = View(f"/{path}/{id}", asked.wanted, about, cursor, asked.limit, live)
+        view = replace(whole, path=f"/{path}/{id}", fixed=(f"{kind}_id", id))
         found = await read_page(replace(asked, wanted=view.filter), database)
         return html(request, render.entity(kind, orjson.loads(facts), view, found), headers)
 
