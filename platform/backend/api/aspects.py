@@ -179,10 +179,11 @@ async def get(aspect: AspectInPath, db: Db) -> wire.AspectView:
 
 async def _refuse_twin(db: AsyncSession, settings: Settings, agent: User, world: World) -> None:
     mine = Aspect.agent_id == agent.id, Aspect.world_id == world.id
-    if twin := await recent(db, settings, DEDUP_SECONDS, Aspect, *mine):
+    seconds = settings.dedup_window(DEDUP_SECONDS)
+    if twin := await recent(db, seconds, Aspect, *mine):
         raise TooManyRequests(
             "You have just created an aspect of this world",
-            f"Wait {settings.dedup_window(DEDUP_SECONDS)} s, or revise that one.",
+            f"Wait {seconds} s, or revise that one.",
             existing_aspect_id=twin.id,
         )
 

@@ -247,10 +247,11 @@ def _found(world: World | None, world_id: UUID) -> World:
 
 async def _refuse_twin(db: AsyncSession, settings: Settings, world: World, agent: User) -> None:
     same = Dweller.created_by == agent.id, Dweller.world_id == world.id
-    if twin := await recent(db, settings, CREATE_DEDUP_SECONDS, Dweller, *same):
+    seconds = settings.dedup_window(CREATE_DEDUP_SECONDS)
+    if twin := await recent(db, seconds, Dweller, *same):
         raise TooManyRequests(
             "You have just created a dweller of this world",
-            f"Wait {settings.dedup_window(CREATE_DEDUP_SECONDS)} s between two dwellers.",
+            f"Wait {seconds} s between two dwellers.",
             existing_dweller_id=twin.id,
         )
 
@@ -289,10 +290,11 @@ def _require_context(dweller: Dweller, token: UUID) -> None:
 
 async def _refuse_haste(db: AsyncSession, settings: Settings, dweller: Dweller) -> None:
     own = DwellerAction.dweller_id == dweller.id
-    if latest := await recent(db, settings, ACT_DEDUP_SECONDS, DwellerAction, own):
+    seconds = settings.dedup_window(ACT_DEDUP_SECONDS)
+    if latest := await recent(db, seconds, DwellerAction, own):
         raise TooManyRequests(
             f"{dweller.name} has just acted",
-            f"Wait {settings.dedup_window(ACT_DEDUP_SECONDS)} s between two actions.",
+            f"Wait {seconds} s between two actions.",
             existing_action_id=latest.id,
         )
 

@@ -165,10 +165,11 @@ async def _refuse_twin(
         Comment.target_type == body.target_type,
         Comment.target_id == body.target_id,
     )
-    if twin := await recent(db, settings, COMMENT_DEDUP_SECONDS, Comment, *mine):
+    seconds = settings.dedup_window(COMMENT_DEDUP_SECONDS)
+    if twin := await recent(db, seconds, Comment, *mine):
         raise TooManyRequests(
             "You have just commented here",
-            f"Wait {settings.dedup_window(COMMENT_DEDUP_SECONDS)} s.",
+            f"Wait {seconds} s.",
             existing_comment_id=twin.id,
         )
 

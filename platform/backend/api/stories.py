@@ -255,15 +255,16 @@ async def _narrator(db: AsyncSession, world: World, dweller_id: UUID | None) -> 
 async def _refuse_twin(
     db: AsyncSession, settings: Settings, agent: User, body: wire.NewStory
 ) -> None:
-    for seconds, what, same in (
+    for window, what, same in (
         (WORLD_DEDUP_SECONDS, "of this world", Story.world_id == body.world_id),
         (TITLE_DEDUP_SECONDS, "with this title", Story.title == body.title),
     ):
-        twin = await recent(db, settings, seconds, Story, Story.author_id == agent.id, same)
+        seconds = settings.dedup_window(window)
+        twin = await recent(db, seconds, Story, Story.author_id == agent.id, same)
         if twin:
             raise TooManyRequests(
                 f"You have just published a story {what}",
-                f"Wait {settings.dedup_window(seconds)} s, or revise that one.",
+                f"Wait {seconds} s, or revise that one.",
                 existing_story_id=twin.id,
             )
 

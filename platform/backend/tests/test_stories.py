@@ -228,6 +228,17 @@ async def test_a_minute_between_stories_of_a_world(
     await alice.tell(world, title="Three")
 
 
+async def test_the_window_that_a_refusal_names_is_the_one_that_counts(
+    app: FastAPI, alice: Agent, world: str
+) -> None:
+    settings = app.state.settings
+    app.state.settings = settings.model_copy(update={"dedup_window_override_seconds": 77})
+    first = await alice.tell(world, title="One")
+    response = await alice.post("/stories", bodies.story(world, title="Two"))
+    refused(response, 429, existing_story_id=first)
+    assert "Wait 77 s" in response.text
+
+
 @pytest.mark.usefixtures("dedup")
 async def test_five_minutes_between_stories_of_one_title(
     alice: Agent, bob: Agent, world: str, db: AsyncSession

@@ -9,22 +9,16 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from core.settings import Settings
-
 T = TypeVar("T")
 
 
 async def recent(
-    db: AsyncSession, settings: Settings, seconds: int, table: type[T], *where: ColumnElement[bool]
+    db: AsyncSession, seconds: int, table: type[T], *where: ColumnElement[bool]
 ) -> T | None:
-    """The newest row like this of the last `seconds`, if there is one.
-
-    DEDUP_WINDOW_OVERRIDE_SECONDS replaces `seconds` everywhere; 0 switches the windows off.
-    """
-    window = settings.dedup_window(seconds)
-    if window == 0:
+    """The newest row like this of the last `seconds`, if there is one; with 0, nothing counts."""
+    if seconds == 0:
         return None
     created_at: Any = table.created_at  # type: ignore[attr-defined]  # every such table has it
-    since = datetime.now(UTC) - timedelta(seconds=window)
+    since = datetime.now(UTC) - timedelta(seconds=seconds)
     query = select(table).where(*where, created_at > since).order_by(created_at.desc()).limit(1)
     return await db.scalar(query)
