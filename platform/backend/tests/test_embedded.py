@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: real servers, real kills."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ from psycopg.conninfo import conninfo_to_dict
 from core.errors import DatabaseInUse, NoDatabase
 from db import embedded_binaries
 from db.embedded import SOCKET_PREFIX, EmbeddedPostgres
+from db.embedded_lock import take_lock
 from db.embedded_process import NOBODY
 
 BACKEND = Path(__file__).resolve().parents[1]
@@ -224,6 +227,16 @@ def test_one_server_per_folder_until_it_is_killed(data_dir: Path) -> None:
         with EmbeddedPostgres(data_dir, options=FAST) as url:
             assert ask(url, "SELECT answer FROM last_moment") == 43
             assert not runs(server.pid)
+
+
+def test_who_looks_whether_a_server_runs_keeps_none_from_starting(tmp_path: Path) -> None:
+    """`is_taken` holds the lock for a moment."""
+    with (tmp_path / "postgres.lock").open("w") as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        end = threading.Timer(0.05, fcntl.flock, (looked_at, fcntl.LOCK_UN))
+        end.start()
+        os.close(take_lock(tmp_path))
+        end.join()
 
 
 @pytest.mark.parametrize("owner", ["nobody", "a stranger", "cut short"])
