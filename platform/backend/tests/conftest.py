@@ -19,6 +19,7 @@ from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser
@@ -147,6 +148,13 @@ async def db(app: FastAPI) -> AsyncIterator[AsyncSession]:
     """A session of the app's database, to look behind the API."""
     async with app.state.database.session() as session:
         yield session
+
+
+@pytest.fixture
+async def observer(database_url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
+    """A connection to the test's database that nobody else has, and that goes past the proxy."""
+    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture

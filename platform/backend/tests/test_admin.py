@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx2
+import psycopg
 import pytest
 from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -48,11 +49,13 @@ from tests.support.dwellers import (
     token,
 )
 from tests.support.feed import feed, of_type, the_only, types
+from tests.support.slow_queries import HELD_UP, until_queries
 from tests.support.tables import nothing_written
 from tests.support.truth import is_true
 from utils.feed_events import settle_feed_events
 
 Client = httpx2.AsyncClient
+Observer = psycopg.AsyncConnection[Any]
 Response = httpx2.Response
 Json = dict[str, Any]
 
@@ -667,7 +670,7 @@ async def test_rename_a_world_while_it_grows(
 
 
 async def test_rename_an_agent_that_is_known_by_its_old_name(
-    client: Client, admin: Admin, live: Database, db: AsyncSession
+    client: Client, admin: Admin, live: Database, observer: Observer
 ) -> None:
     """A request has recognised the agent, and writes its item when the new name is in place."""
     [alice] = await register(client, "Alice")
@@ -675,7 +678,7 @@ async def test_rename_an_agent_that_is_known_by_its_old_name(
     async with live.session() as holder:
         await holder.get_one(Proposal, UUID(draft), with_for_update=True)
         submitted = asyncio.create_task(alice.post(f"/proposals/{draft}/submit"))
-        await waiting(db, 1)
+        await until_queries(observer, 1, HELD_UP)
         ok(await admin.patch(f"/admin/agents/{alice.id}", {"name": NEW}))
     ok(await submitted)
     await is_true(live)
@@ -683,7 +686,7 @@ async def test_rename_an_agent_that_is_known_by_its_old_name(
 
 @pytest.mark.parametrize("what", ["a story", "an aspect", "an action"])
 async def test_rename_a_world_that_is_known_by_its_old_name(
-    client: Client, admin: Admin, live: Database, db: AsyncSession, what: str
+    client: Client, admin: Admin, live: Database, observer: Observer, what: str
 ) -> None:
     """The first item about it is on its way to the feed when the new name comes."""
     [alice] = await register(client, "Alice")
@@ -692,9 +695,9 @@ async def test_rename_a_world_that_is_known_by_its_old_name(
     async with live.session() as holder:
         await holder.execute(text("LOCK TABLE platform_feed_events IN SHARE ROW EXCLUSIVE MODE"))
         written = asyncio.create_task(write())
-        await waiting(db, 1)
+        await until_queries(observer, 1, HELD_UP)
         renamed = asyncio.create_task(admin.patch(f"/admin/worlds/{world}", {"name": NEW}))
-        await waiting(db, 2)
+        await until_queries(observer, 2, HELD_UP)
     ok(await written)
     ok(await renamed)
     await is_true(live)
@@ -711,21 +714,6 @@ async def first_of(
     dweller = await settle(alice, world)
     known = await token(alice, dweller)
     return lambda: alice.post(f"/dwellers/{dweller}/act", bodies.act(known))
-
-
-async def waiting(db: AsyncSession, number: int) -> None:
-    """Until as many connections wait for a lock."""
-    query = text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-    )
-    for _ in range(500):
-        found = await db.scalar(query)
-        await db.rollback()  # or it would read what it read before
-        if found == number:
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail("nobody waits")
 
 
 async def test_delete_a_world_while_everybody_writes(
@@ -758,7 +746,7 @@ async def test_delete_a_world_while_everybody_writes(
 
 
 async def test_who_reads_what_is_deleted_just_then_finds_nothing(
-    client: Client, live: Database, db: AsyncSession
+    client: Client, live: Database, observer: Observer
 ) -> None:
     """The record was still there; what it belongs to is looked at afterwards."""
     [alice] = await register(client, "Alice")
@@ -774,7 +762,7 @@ async def test_who_reads_what_is_deleted_just_then_finds_nothing(
     async with live.session() as deleter:
         await deleter.execute(text("LOCK TABLE platform_worlds IN ACCESS EXCLUSIVE MODE"))
         reads = [asyncio.create_task(alice.get(path)) for path in paths]
-        await waiting(db, len(paths))
+        await until_queries(observer, len(paths), HELD_UP)
         await deleter.execute(text("DELETE FROM platform_worlds"))
         await deleter.commit()
     for read in reads:
@@ -785,7 +773,7 @@ async def test_delete_a_world_that_is_being_answered(
     client: Client,
     admin: Admin,
     live: Database,
-    db: AsyncSession,
+    observer: Observer,
     neighbours: list[tuple[Agent, str, str]],
 ) -> None:
     """An answer from another world that came a moment before is left there, too."""
@@ -795,9 +783,9 @@ async def test_delete_a_world_that_is_being_answered(
     async with live.session() as holder:
         await CONVERSATIONS.lock(holder, [UUID(question)])
         answered = asyncio.create_task(bob.post(f"/dwellers/{ferry}/act", body))
-        await waiting(db, 1)
+        await until_queries(observer, 1, HELD_UP)
         deleted = asyncio.create_task(admin.delete(f"/worlds/{world}"))
-        await waiting(db, 2)
+        await until_queries(observer, 2, HELD_UP)
     answer = ok(await answered)["action"]["id"]
     ok(await deleted)
     assert the_only(await feed(client), "dweller_action")["id"] == answer
@@ -805,7 +793,7 @@ async def test_delete_a_world_that_is_being_answered(
 
 
 async def test_delete_a_world_while_an_item_about_it_is_refreshed(
-    client: Client, admin: Admin, live: Database, db: AsyncSession
+    client: Client, admin: Admin, live: Database, observer: Observer
 ) -> None:
     """Whoever refreshes one holds its record, and then writes its row: so does a new name."""
     alice, bob = await register(client, "Alice", "Bob")
@@ -815,7 +803,7 @@ async def test_delete_a_world_while_an_item_about_it_is_refreshed(
     async with live.session() as holder:
         assert await source.lock_free(holder, [review]) == [review]
         deleted = asyncio.create_task(admin.delete(f"/worlds/{world}"))
-        await waiting(db, 1)
+        await until_queries(observer, 1, HELD_UP)
         await settle_feed_events(holder, source, [review])
         await holder.commit()
     ok(await deleted)

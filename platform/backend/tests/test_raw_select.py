@@ -26,12 +26,6 @@ async def connection(database_url: str) -> AsyncIterator[Connection]:
         yield connection
 
 
-@pytest.fixture
-async def observer(database_url: str) -> AsyncIterator[Connection]:
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
 def values(result: PGresult) -> list[list[str | None]]:
     def text(row: int, column: int) -> str | None:
         value = result.get_value(row, column)

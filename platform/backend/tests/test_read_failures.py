@@ -51,13 +51,6 @@ def _reader(server: ServerProcess) -> httpx2.AsyncClient:
     return httpx2.AsyncClient(base_url=server.url, timeout=30, limits=limits)
 
 
-@pytest.fixture
-async def observer(database_url: str) -> AsyncIterator[Connection]:
-    """A connection that goes past the proxy."""
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        yield connection
-
-
 async def until_hanging(observer: Connection, pages: int) -> None:
     """Waits until exactly so many pages wait for the lock; the live feed may wait beside them."""
     which = f"{HELD_UP} AND query LIKE '%AS live_from%'"

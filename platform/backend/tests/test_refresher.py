@@ -25,6 +25,7 @@ from tests.support.answers import ok
 from tests.support.dwellers import found_world
 from tests.support.feed import feed
 from tests.support.server import BACKEND
+from tests.support.slow_queries import HELD_UP, until_queries
 from tests.support.truth import is_true
 from utils import feed_refresher
 from utils.feed_backfill import Backfill, fill
@@ -173,13 +174,18 @@ async def test_it_waits_for_whoever_read_the_old_name(
 
 
 async def test_it_is_killed_and_another_goes_on(
-    store: Database, database_url: str, db: AsyncSession, world: str, told: int
+    store: Database,
+    database_url: str,
+    db: AsyncSession,
+    observer: psycopg.AsyncConnection[Any],
+    world: str,
+    told: int,
 ) -> None:
     await rename(db, world)
     await db.execute(update(FeedEvent).values(story_id=FeedEvent.story_id))  # a lock, not committed
     server = serve(database_url)
     try:
-        await waits_for_a_lock(database_url)
+        await until_queries(observer, 1, HELD_UP, 30)  # it is in the middle of a batch
     finally:
         server.kill()
         server.wait()
@@ -198,20 +204,6 @@ def serve(url: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-
-
-async def waits_for_a_lock(url: str) -> None:
-    """Until somebody is in the middle of a batch."""
-    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as look:
-        for _ in range(600):
-            waiting = await look.execute(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if await waiting.fetchone() != (0,):
-                return
-            await asyncio.sleep(0.05)
-    pytest.fail("nobody came to work")
 
 
 async def test_a_record_that_somebody_holds_is_left_to_the_task(

@@ -5,7 +5,7 @@ as long as the test wants.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import httpx2
@@ -27,11 +27,11 @@ PAGE = Selection(20)
 
 
 @pytest.fixture
-async def observer(database_url: str) -> AsyncIterator[psycopg.AsyncConnection[Any]]:
-    """A connection of nobody else's."""
-    async with await psycopg.AsyncConnection.connect(database_url, autocommit=True) as connection:
-        await connection.execute(UNLINK)
-        yield connection
+async def observer(
+    observer: psycopg.AsyncConnection[Any],
+) -> psycopg.AsyncConnection[Any]:
+    await observer.execute(UNLINK)
+    return observer
 
 
 @pytest.fixture
